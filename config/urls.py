@@ -1,0 +1,48 @@
+"""Every address of the product."""
+
+from django.contrib import admin
+from django.contrib.admin.views.decorators import staff_member_required
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+
+from config import views
+from config.control_room import control_room
+from schedules import api as schedules_api
+from schedules import cron_api, post_api
+
+urlpatterns = [
+    path("", control_room, name="control-room"),
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+    path("metrics", views.MetricsView.as_view(), name="metrics"),
+    path("api/upload/schedule", schedules_api.ScheduleView.as_view(), name="api-upload-schedule"),
+    path(
+        "api/upload/schedule/<int:series_id>",
+        schedules_api.SeriesScheduleView.as_view(),
+        name="api-upload-schedule-series",
+    ),
+    path(
+        "api/upload/scheduler/status",
+        schedules_api.SchedulerStatusView.as_view(),
+        name="api-upload-scheduler-status",
+    ),
+    path(
+        "api/schedule/smart-schedule",
+        post_api.SmartScheduleView.as_view(),
+        name="api-schedule-smart-schedule",
+    ),
+    path("api/cron/pre-upload", cron_api.PreUploadView.as_view(), name="api-cron-pre-upload"),
+    path("api/cron/publish", cron_api.PublishView.as_view(), name="api-cron-publish"),
+    path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path(
+        "api/docs",
+        staff_member_required(SpectacularSwaggerView.as_view(url_name="openapi")),
+        name="api-docs",
+    ),
+    path("media/<path:path>", views.media, name="media"),
+    path("admin/", admin.site.urls),
+    path("", include("schedules.urls")),
+]
+handler400 = "config.views.bad_request"
+handler404 = "config.views.not_found"
+handler500 = "config.views.server_error"

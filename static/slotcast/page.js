@@ -1,0 +1,172 @@
+/* What live events do to the page: bars move at once, everything else is asked for again. */
+(function () {
+  "use strict";
+
+  const STAGES = {
+    uploading: "Uploading",
+    creating: "Creating the video",
+    encoding: "Encoding at the platform",
+    checking: "Checking what arrived",
+  };
+  const POLL_MS = 15000;
+  const SAY_MS = 4000;
+  const WORDS = { live: "Live", reconnecting: "Reconnecting", offline: "Offline", waiting: "Not live" };
+
+  function size(bytes) {
+    for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["KB", 1e3]])
+      if (bytes >= scale) return `${(bytes / scale).toFixed(bytes >= 100 * scale ? 0 : 1)} ${unit}`;
+    return `${bytes} bytes`;
+  }
+
+  function write(row, name, text) {
+    const node = row.querySelector(`[data-live-${name}]`);
+    if (node && node.textContent !== text) node.textContent = text;
+  }
+
+  /* ------------------------------------------------ one upload moving */
+
+  function facts(row, job) {
+    if (job.stage === "uploading") {
+      write(row, "bytes", `${size(job.bytesSent)} of ${size(job.bytesTotal)}`);
+      write(row, "speed", job.bytesPerSecond > 0 ? `${size(job.bytesPerSecond)}/s` : "");
+      write(row, "left", job.secondsLeft === null ? "" : `${Slotcast.span(job.secondsLeft)} left`);
+    } else {
+      write(row, "bytes", "");
+      write(row, "speed", "");
+      write(row, "left", "");
+    }
+    if (STAGES[job.stage]) write(row, "stage", STAGES[job.stage]);
+  }
+
+  function bar(row, percent, stage) {
+    const node = row.querySelector("[data-live-bar]");
+    if (node) {
+      node.value = percent;
+      if (stage) node.dataset.stage = stage;
+    }
+    write(row, "percent", `${percent}%`);
+  }
+
+  // Jobs that are none of this page's, such as a film's: asked for once.
+  const others = new Set();
+
+  function moved(job) {
+    const rows = document.querySelectorAll(`[data-job="${Number(job.jobId)}"]`);
+    if (!rows.length) {
+      if (!others.has(job.jobId)) Slotcast.refresh(job.uploadType === "media" ? ["calendar", "post"] : ["now"]);
+      others.add(job.jobId);
+    }
+    for (const row of rows) {
+      bar(row, job.progress, job.stage);
+      facts(row, job);
+    }
+  }
+
+  /* What the server rendered carries plain numbers; they are put into words here. */
+  function worded(root) {
+    for (const row of root.querySelectorAll("[data-job]")) {
+      const read = (name, key) => {
+        const node = row.querySelector(`[data-live-${name}]`);
+        return node && node.dataset[key] ? Number(node.dataset[key]) : null;
+      };
+      const node = row.querySelector("[data-live-bar]");
+      if (node && node.dataset.stage === "uploading")
+        facts(row, {
+          stage: "uploading",
+          bytesSent: read("bytes", "sent") || 0,
+          bytesTotal: read("bytes", "total") || 0,
+          bytesPerSecond: read("speed", "speed") || 0,
+          secondsLeft: read("left", "seconds"),
+        });
+    }
+  }
+
+  /* ------------------------------------------------ everything else */
+
+  const OF_POSTS = ["calendar", "tray", "attention", "post", "posts-card"];
+  const PARTS = {
+    upload_scheduled: ["tiles", "destinations", "next", "series", "now", "events"],
+    upload_complete: ["tiles", "destinations", "now", "next", "trouble", "series", "events"],
+    upload_error: ["tiles", "now", "next", "trouble", "series", "events"],
+    queue_changed: ["tiles", "destinations", "now", "next", "trouble", "series", "events", "week", "line"],
+    slots_changed: ["bar", "week", "line", "blackouts"],
+    destination_changed: ["destinations", "now", "next", "events", "week", "line", "attention", "post"],
+    post_scheduled: OF_POSTS,
+    post_media_uploaded: OF_POSTS,
+    post_published: OF_POSTS,
+    post_failed: OF_POSTS,
+    JobCompleted: ["now", "events", "calendar", "post"],
+    JobFailed: ["now", "trouble", "events", "post"],
+    JobCancelled: ["now", "trouble", "events"],
+  };
+
+  function onEvent({ type, data }) {
+    if (type === "uploadProgress") return moved(data);
+    if (type === "upload_progress") return undefined;
+    if (type === "reset") return everything();
+    if (PARTS[type]) {
+      others.clear();
+      Slotcast.refresh(PARTS[type]);
+      Slotcast.refreshDetails();
+    }
+    return undefined;
+  }
+
+  function everything() {
+    Slotcast.refresh();
+    Slotcast.refreshDetails();
+  }
+
+  let state = "waiting";
+  function onState(now) {
+    const pill = document.getElementById("sc-live");
+    if (pill) {
+      pill.dataset.state = now;
+      pill.querySelector("[data-word]").textContent = WORDS[now] || now;
+    }
+    // Events that were missed are replayed; what runs without events is looked at again.
+    if (now === "live" && state !== "waiting" && state !== "live") everything();
+    state = now;
+  }
+
+  /* Say numbers that changed, not oftener than somebody can listen to. */
+  let told = "";
+  let saying = null;
+  function say() {
+    if (saying) return;
+    saying = setTimeout(() => {
+      saying = null;
+      const words = [...document.querySelectorAll(".sc-tile")]
+        .map((tile) => `${tile.querySelector(".sc-tile-label").textContent.trim()} ${tile.querySelector(".sc-tile-count").textContent.trim()}`)
+        .join(", ");
+      if (told && words && words !== told) document.getElementById("sc-said").textContent = words;
+      told = words;
+    }, SAY_MS);
+  }
+
+  function start() {
+    const page = document.getElementById("sc");
+    if (!page || !document.querySelector("[data-part]")) return;
+    worded(document);
+    say();
+    document.addEventListener("htmx:afterSettle", () => {
+      worded(document);
+      say();
+    });
+    Slotcast.live({
+      topics: page.dataset.topics.split(","),
+      after: page.dataset.position === undefined ? undefined : Number(page.dataset.position),
+      onEvent,
+      onReset: everything,
+      onState,
+    });
+    // Workers that vanish send nothing; without a stream everything is looked at.
+    setInterval(() => {
+      if (document.visibilityState !== "visible") return;
+      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card"]);
+      else everything();
+    }, POLL_MS);
+  }
+
+  document.addEventListener("DOMContentLoaded", start);
+})();
