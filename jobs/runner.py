@@ -1,0 +1,211 @@
+"""Runs tracked jobs. With `jobs.cluster` the only code that knows django-q2.
+
+A queued task says "lane X has work"; whoever takes it drains the lane by claims. The rows are the truth:
+a task delivered twice finds nothing to claim, a lost one is made up for by the ticker.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django import db
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django_q.brokers import get_broker
+from django_q.tasks import async_task
+from redis.exceptions import RedisError
+
+from jobs.errors import Cancelled, Hold, JobError, LeaseLost, Parked
+from jobs.lifecycle import TrackedJob
+from jobs.running import Released, Run, new_token, patiently, supervision
+from jobs.supervisor import stopping
+from jobs.workers import process_id
+
+log = logging.getLogger(__name__)
+
+# A drain gives its worker back after so long, so that recycling and time-outs of the cluster keep working.
+DRAIN_SECONDS = 60
+# A job held without a time (credentials) is looked at again after so long.
+HOLD_SECONDS = 900
+# What a broker that is away raises, whichever it is.
+OUT_OF_REACH = (db.Error, RedisError, OSError)
+
+
+class Work(NamedTuple):
+    """What a lane does beside tracked jobs: rows with a life of their own."""
+
+    is_there: Callable[[datetime], bool]
+    do: Callable[[], int]  # claims and does it until none is left; gives how much was done
+
+
+_works: dict[str, list[Work]] = {}
+
+
+class _Pending(threading.local):
+    """Lanes to wake at this thread's next commit; what a rollback leaves here is one hint too many."""
+
+    def __init__(self) -> None:
+        self.lanes: set[str] = set()
+
+
+_pending = _Pending()
+
+
+def job_models(lane: str | None = None) -> list[type[TrackedJob]]:
+    """Every concrete job model, or those of one lane."""
+    return [
+        model
+        for model in apps.get_models()
+        if issubclass(model, TrackedJob) and (lane is None or model.lane == lane)
+    ]
+
+
+def serve(lane: str, is_there: Callable[[datetime], bool], do: Callable[[], int]) -> None:
+    """Have the lane's workers `do` what is no tracked job whenever it `is_there`."""
+    _works.setdefault(lane, []).append(Work(is_there, do))
+
+
+def running_lanes() -> list[str]:
+    """The lanes that have work in this installation."""
+    return [lane for lane in settings.LANES if lane == "short" or job_models(lane) or lane in _works]
+
+
+def has_work(lane: str, now: datetime) -> bool:
+    """Is there anything that a worker of the lane could claim?"""
+    return any(model._default_manager.claimable(now).exists() for model in job_models(lane)) or any(
+        work.is_there(now) for work in _works.get(lane, ())
+    )
+
+
+def wake(lane: str) -> None:
+    """Tell the lane's workers, once the transaction is committed, that there is something to claim."""
+    _pending.lanes.add(lane)
+    transaction.on_commit(_enqueue_pending)
+
+
+def _enqueue_pending() -> None:
+    # However many jobs the transaction made, the first call tells each lane once.
+    while _pending.lanes:
+        enqueue(_pending.lanes.pop())
+
+
+def enqueue(lane: str) -> None:
+    """Queue one "lane has work" unless enough of them wait already.
+
+    Never raises for a broker that is away: what the caller has committed stands, and a hint is repeated.
+    """
+    try:
+        if get_broker(lane).queue_size() < settings.LANES[lane]["workers"]:
+            async_task("jobs.tasks.drain", lane, cluster=lane, task_name=f"drain {lane}")
+    except OUT_OF_REACH as error:
+        log.warning("Lane %s was not told that it has work; the ticker tells it again: %s", lane, error)
+
+
+def wake_waiting(now: datetime) -> list[str]:
+    """Wake every lane that has a claimable row; the ticker's answer to lost tasks and to times that came."""
+    woken = [lane for lane in running_lanes() if has_work(lane, now)]
+    for lane in woken:
+        enqueue(lane)
+    return woken
+
+
+def call_help(lane: str) -> None:
+    """Wake another worker when there is more than this one can claim at once; it calls the next one."""
+    now = timezone.now()
+    if any(
+        model._default_manager.claimable(now)[model.claim_batch : model.claim_batch + 1].exists()
+        for model in job_models(lane)
+    ):
+        enqueue(lane)
+
+
+def drain(lane: str, *, seconds: float = DRAIN_SECONDS) -> int:
+    """Claim and run the lane's jobs until none is due. Returns how many were run."""
+    until = time.monotonic() + seconds
+    count = 0
+    call_help(lane)
+    while not stopping() and time.monotonic() < until:
+        ran = sum(run_batch(model) for model in job_models(lane))
+        ran += sum(work.do() for work in _works.get(lane, ()))
+        if not ran:
+            break
+        count += ran
+    return count
+
+
+def run_batch(model: type[TrackedJob]) -> int:
+    """Claim up to the model's batch and run each; what a stop leaves over goes back to the line."""
+    jobs = model._default_manager.claim(new_token(process_id()), now=timezone.now(), limit=model.claim_batch)
+    for position, job in enumerate(jobs):
+        if position and stopping():
+            job.release(now=timezone.now())
+        elif not position or still_held(job, now=timezone.now()):
+            execute(job)
+    return len(jobs)
+
+
+def still_held(job: TrackedJob, *, now: datetime) -> bool:
+    """Renew the lease of a job that waited behind others of its batch; false when it was taken meanwhile."""
+    if job.leased_until and job.leased_until - now > timedelta(seconds=settings.LEASE_SECONDS * 3 / 4):
+        # Claimed a moment ago; the run renews it in time.
+        return True
+    try:
+        job.save_progress(now=now, leased_until=now + timedelta(seconds=settings.LEASE_SECONDS))
+    except LeaseLost:
+        log.warning("%s was taken from this worker before it was begun", job)
+        return False
+    return True
+
+
+def execute(job: TrackedJob) -> None:
+    """Run one claimed job to the end of its attempt and write what came of it."""
+    run = Run(job, stopping=stopping)
+    try:
+        with supervision.over(run):
+            job.perform(run)
+    except LeaseLost:
+        log.warning("%s belongs to another worker now; stopped", job)
+        return
+    except JobError as error:
+        outcome: JobError | None = error
+    except Exception:
+        log.exception("%s failed", job)
+        outcome = JobError("An internal error stopped this attempt; the log of the worker has the details")
+    else:
+        outcome = None
+    try:
+        patiently(lambda: settle(job, outcome, now=timezone.now()))
+    except LeaseLost:
+        log.warning("%s was taken from this worker before its outcome was written", job)
+
+
+def settle(job: TrackedJob, error: JobError | None, *, now: datetime) -> None:
+    """Write the outcome of the attempt that ended with `error` (None: done). Raises `LeaseLost`."""
+    match error:
+        case None:
+            job.complete(now=now)
+        case Released():
+            job.release(now=now)
+        case Cancelled():
+            job.acknowledge_cancel(now=now)
+        case Parked():
+            job.park(now=now, until=hold_end(error, now), why=str(error))
+        case Hold():
+            job.hold(error, now=now, until=hold_end(error, now))
+        case _ if error.permanent or job.attempt >= job.max_attempts:
+            job.fail(error, now=now)
+        case _:
+            job.try_again(error, now=now)
+
+
+def hold_end(hold: Hold, now: datetime) -> datetime:
+    if hold.until is not None:
+        return max(hold.until, now)
+    return now + timedelta(seconds=HOLD_SECONDS if hold.delay_seconds is None else hold.delay_seconds)

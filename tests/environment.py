@@ -1,0 +1,27 @@
+"""Loaded before the settings: tests see only what they are meant to see, and write only where they may."""
+
+import os
+import tempfile
+
+KEPT = {"DATABASE_URL", "REDIS_URL", "SLOTCAST_NOTHING_LEFT_OUT"}
+OWN = (
+    "DAILYMOTION_", "ONLYSOCIAL_", "SPACES_", "UPLOAD_", "SANDBOX_", "SLOTCAST_", "LEASE_", "STALE_", "STALL_",
+    "RECONCILE_", "ENCODING_", "LIBRARY_", "MEDIA_",
+    "PRE_UPLOAD_", "PUBLISH_", "CRON_", "DEMO", "DEBUG", "SECRET_KEY", "TIME_ZONE", "ALLOWED_HOSTS",
+)  # fmt: skip
+
+for name in list(os.environ):
+    if name.startswith(OWN) and name not in KEPT:
+        del os.environ[name]
+
+# Run side by side (pytest -n 3), each process has queues of its own; its database and folder it has anyway.
+number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+base, slash, index = os.environ.get("REDIS_URL", "").rpartition("/")
+if number and index.isdecimal():
+    os.environ["REDIS_URL"] = f"{base}{slash}{(int(index) + 1 + int(number)) % 16}"
+
+os.environ["SLOTCAST_ENV_FILE"] = os.devnull
+os.environ["SLOTCAST_VAR"] = tempfile.mkdtemp(prefix="slotcast-tests-")
+os.environ["LOG_LEVEL"] = "WARNING"
+# Playwright's synchronous interface runs an event loop in the test's own thread.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
