@@ -1,0 +1,71 @@
+"""Why an upload job has not run yet, as sentences an operator can act on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+from django.utils import timezone
+
+from jobs import workers
+from uploader.upload_jobs import UploadJob
+
+
+def why_not_running(job: UploadJob, now: datetime) -> str:
+    """What the job waits for at `now`, the farthest obstacle first; empty: it is running."""
+    if job.is_finished:
+        return of_finished(job)
+    if job.is_active:
+        return of_active(job, now)
+    obstacles = [job.destination.why_not_now(now), of_time(job, now), of_workers(job, now)]
+    return " ".join(obstacle for obstacle in obstacles if obstacle) or of_line(job, now)
+
+
+def of_finished(job: UploadJob) -> str:
+    ended = f"{job.get_status_display()} at {local(job.finished_at)}." if job.finished_at else "Ended."
+    if not job.can_retry:
+        return ended
+    reason = f" {sentence(job.error_message)}" if job.error_message else ""
+    return f"{ended}{reason} It runs again when somebody retries it."
+
+
+def of_active(job: UploadJob, now: datetime) -> str:
+    if job.leased_until and job.leased_until < now:
+        return "Its worker has stopped answering; the job is taken back within a minute."
+    if job.cancel_requested_at:
+        return f"It was asked to stop at {local(job.cancel_requested_at)} and stops at its next step."
+    return ""
+
+
+def of_time(job: UploadJob, now: datetime) -> str:
+    if job.not_before_at <= now:
+        return ""
+    reason = f" {sentence(job.error_message)}" if job.error_message else ""
+    return f"It waits until {local(job.not_before_at)}.{reason}"
+
+
+def of_workers(job: UploadJob, now: datetime) -> str:
+    if workers.alive(now).filter(lane=job.lane).exists():
+        return ""
+    return f"No worker of the lane “{job.lane}” is alive. Start one with “manage.py worker”."
+
+
+def of_line(job: UploadJob, now: datetime) -> str:
+    """How many are claimed before it, in the order of `claim`."""
+    earlier = (
+        Q(priority__lt=job.priority)
+        | Q(priority=job.priority, not_before_at__lt=job.not_before_at)
+        | Q(priority=job.priority, not_before_at=job.not_before_at, pk__lt=job.pk)
+    )
+    ahead = UploadJob.objects.claimable(now).filter(earlier).count()
+    if not ahead:
+        return "It is due; the next free worker takes it."
+    return f"It is due; {ahead} {'upload is' if ahead == 1 else 'uploads are'} ahead of it."
+
+
+def sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def local(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,46 @@
+"""How the API's dialects word the same requests and answers (https://developers.dailymotion.com)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from uploader.platforms.dailymotion.records import AccountLimits, Identity, NewVideo, RemoteVideo
+
+PAGE_SIZE = 100
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, relative to the API's address."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None = None
+    json_body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+
+
+class Dialect(Protocol):
+    """Requests out, records in; no network."""
+
+    name: str
+    api_url: str
+    token_url: str
+
+    def identify(self, profile_id: str) -> Call: ...
+    def identity(self, body: Mapping[str, Any], profile_id: str) -> Identity: ...
+    def limits_request(self) -> Call | None: ...
+    def limits(self, body: Mapping[str, Any]) -> AccountLimits: ...
+    def open_upload(self) -> Call: ...
+    def create(self, profile_id: str, uploaded_url: str, video: NewVideo) -> Call: ...
+    def get(self, video_id: str) -> Call: ...
+    def video(self, body: Mapping[str, Any]) -> RemoteVideo: ...
+    def first_page(self, profile_id: str, *, created_after: datetime, tag: str) -> Call: ...
+    def next_page(self, call: Call, body: Mapping[str, Any]) -> Call | None: ...
+    def listed(self, body: Mapping[str, Any]) -> Sequence[Any]: ...
+    def publish(self, video_id: str) -> Call: ...
+    def edit(
+        self, video_id: str, *, title: str | None, description: str | None, tags: tuple[str, ...] | None
+    ) -> Call: ...
+    def delete(self, video_id: str) -> Call: ...

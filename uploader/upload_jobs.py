@@ -1,0 +1,210 @@
+"""Upload jobs: one delivery of one thing to one destination."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+
+from jobs.lifecycle import Status, TrackedJob, TrackedJobQuerySet, claim_index, lease_index
+from uploader import metadata
+from uploader.catalog import Episode, Film
+from uploader.destinations import Destination
+
+if TYPE_CHECKING:
+    from jobs.running import Run
+
+
+class UploadType(models.TextChoices):
+    VIDEO = "video", "Video"  # an episode or a film, to be a video there
+    MEDIA = "media", "Media of a post"  # a file that a post will name by its id
+
+
+def new_tag() -> str:
+    """A tag no other video has: by it a video whose creation was not answered is found again."""
+    return f"vid-{secrets.token_hex(4)}"
+
+
+class UploadJobQuerySet(TrackedJobQuerySet["UploadJob"]):
+    def claimable(self, now: datetime) -> Self:
+        """Jobs a worker may take at `now`; a workspace gets ONLYSOCIAL_UPLOADS_AT_ONCE of its files at once.
+
+        More of them run into the platform's rate limit. Workers that claim in the very same moment may take
+        one too many.
+        """
+        busy = (
+            UploadJob._base_manager.filter(status=Status.ACTIVE, upload_type=UploadType.MEDIA)
+            .order_by()
+            .values("destination")
+            .annotate(at_once=models.Count("pk"))
+            .filter(at_once__gte=settings.ONLYSOCIAL_UPLOADS_AT_ONCE)
+            .values("destination")
+        )
+        return super().claimable(now).exclude(upload_type=UploadType.MEDIA, destination__in=busy)
+
+
+class UploadJob(TrackedJob):
+    """One video, or one file of a post, on its way to one destination.
+
+    What the platform already did is remembered step by step.
+    """
+
+    lane = "upload"
+
+    destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="upload_jobs")
+    upload_type = models.CharField(max_length=16, choices=UploadType, default=UploadType.VIDEO)
+    episode = models.ForeignKey(
+        Episode, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_jobs"
+    )
+    film = models.ForeignKey(
+        Film, null=True, blank=True, on_delete=models.SET_NULL, related_name="upload_jobs"
+    )
+
+    # Of a media upload: where the file is, and the name it has at the platform, which no other file has.
+    library_path = models.CharField(max_length=1000, blank=True, editable=False)
+    media_path = models.CharField(max_length=500, blank=True, editable=False)
+    media_url = models.TextField(blank=True, editable=False)
+    media_name = models.CharField(max_length=80, blank=True, editable=False)
+
+    title = models.CharField(max_length=255)
+    description = models.TextField(blank=True)
+    tag = models.CharField(max_length=16, default=new_tag, unique=True, editable=False)
+
+    bytes_total = models.BigIntegerField(default=0, editable=False)
+    bytes_sent = models.BigIntegerField(default=0, editable=False)
+    bytes_per_second = models.FloatField(default=0, editable=False)
+
+    # Each is written by itself as soon as the platform has answered, before anything else happens.
+    source_fingerprint = models.CharField(max_length=100, blank=True, editable=False)
+    source_url = models.TextField(blank=True, editable=False)
+    source_hash = models.CharField(max_length=255, blank=True, editable=False)
+    create_intended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reconcile_misses = models.PositiveSmallIntegerField(default=0, editable=False)
+    remote_id = models.CharField(max_length=64, blank=True, editable=False)
+    remote_url = models.URLField(max_length=500, blank=True, editable=False)
+    remote_status = models.CharField(max_length=64, blank=True, editable=False)
+    remote_created_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = UploadJobQuerySet.as_manager()  # type: ignore[misc]
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(episode=None) | models.Q(film=None), name="upload_job_one_video"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(upload_type=UploadType.MEDIA)
+                | models.Q(episode=None, film=None)
+                & ~models.Q(media_name="")
+                & (
+                    (~models.Q(library_path="") & models.Q(media_path="", media_url=""))
+                    | (~models.Q(media_path="") & models.Q(library_path="", media_url=""))
+                    | (~models.Q(media_url="") & models.Q(library_path="", media_path=""))
+                ),
+                name="upload_job_media_one_source",
+            ),
+            # By its name a file whose upload was not answered is found again.
+            models.UniqueConstraint(
+                fields=["media_name"], condition=~models.Q(media_name=""), name="upload_job_media_name"
+            ),
+            # A video is delivered to a destination by one job at a time.
+            models.UniqueConstraint(
+                fields=["destination", "upload_type", "episode"],
+                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE]),
+                name="upload_job_episode_once",
+            ),
+            models.UniqueConstraint(
+                fields=["destination", "upload_type", "film"],
+                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE]),
+                name="upload_job_film_once",
+            ),
+        )
+        indexes = (
+            claim_index("upload_job_claim"),
+            lease_index("upload_job_lease"),
+            # The list of jobs by state, newest first.
+            models.Index(fields=["status", "-id"], name="upload_job_status"),
+        )
+
+    def __str__(self) -> str:
+        return f"Upload {self.pk} of “{self.title}” to {self.destination}"
+
+    @property
+    def video(self) -> Episode | Film | None:
+        """What is uploaded; None when it was deleted from the catalog."""
+        return self.episode or self.film
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time left at the present speed; None while unknown."""
+        if self.bytes_per_second <= 0:
+            return None
+        return max(0, self.bytes_total - self.bytes_sent) / self.bytes_per_second
+
+    def perform(self, run: Run) -> None:
+        if self.upload_type == UploadType.MEDIA:
+            from uploader.delivering_media import deliver_media
+
+            deliver_media(self, run)
+        else:
+            from uploader.delivering import deliver
+
+            deliver(self, run)
+
+    def retry_delay(self, failures: int) -> timedelta:
+        """UPLOAD_RETRY_DELAYS_SECONDS: the first entry after the first failure; the last one repeats."""
+        delays = settings.UPLOAD_RETRY_DELAYS_SECONDS
+        return timedelta(seconds=delays[min(max(failures, 1), len(delays)) - 1])
+
+
+def create_upload(video: Episode | Film, destination: Destination, *, now: datetime) -> UploadJob:
+    """A waiting job for `video`; title and description are fixed now from the destination's templates.
+
+    Where an ended job may have left the video on the platform, that job is taken up again: it knows where to
+    look, and a new one would make a second video.
+    """
+    if earlier := left_on_platform(video, destination):
+        earlier.retry(who="upload", now=now, attempts=destination.attempts)
+        return earlier
+    job = new_upload(video, destination, now=now)
+    job.save(force_insert=True)
+    return job
+
+
+def new_upload(video: Episode | Film, destination: Destination, *, now: datetime) -> UploadJob:
+    """A job for `video`, unsaved, for whoever makes many at once and knows that no earlier one is to be taken up."""
+    return UploadJob(
+        destination=destination,
+        episode=video if isinstance(video, Episode) else None,
+        film=video if isinstance(video, Film) else None,
+        title=metadata.render(destination.title_template, video, limit=metadata.TITLE_LIMIT),
+        description=metadata.render(
+            destination.description_template, video, limit=metadata.DESCRIPTION_LIMIT
+        ),
+        max_attempts=destination.attempts,
+        bytes_total=video.size_bytes or 0,
+        not_before_at=now,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def left_on_platform(video: Episode | Film, destination: Destination) -> UploadJob | None:
+    """The last failed or cancelled job that created the video there, or asked for it without an answer."""
+    ended = uploads_of(video, destination).filter(status__in=(Status.FAILED, Status.CANCELLED))
+    return ended.exclude(remote_id="", create_intended_at=None).order_by("-pk").first()
+
+
+def delivered(video: Episode | Film, destination: Destination) -> UploadJob | None:
+    """The job that delivered the video there, if one did."""
+    return uploads_of(video, destination).filter(status=Status.COMPLETED).order_by("pk").first()
+
+
+def uploads_of(video: Episode | Film, destination: Destination) -> models.QuerySet[UploadJob]:
+    """Every upload job of the video to the destination."""
+    same = {"episode": video} if isinstance(video, Episode) else {"film": video}
+    return destination.upload_jobs.filter(**same)
