@@ -1,0 +1,20 @@
+"""The tables of when things are delivered."""
+
+from schedules.blackouts import Blackout
+from schedules.post_videos import PostVideo
+from schedules.posts import ScheduledPost
+from schedules.slot_videos import SlotVideo
+from schedules.upload_schedules import HourlyQueue, ScheduledUpload, UploadSchedule
+from schedules.upload_slots import SlotOccurrence, UploadSlot
+
+__all__ = [
+    "Blackout",
+    "HourlyQueue",
+    "PostVideo",
+    "ScheduledPost",
+    "ScheduledUpload",
+    "SlotOccurrence",
+    "SlotVideo",
+    "UploadSchedule",
+    "UploadSlot",
+]
