@@ -1,0 +1,1 @@
+"""The staff page `/posts/`: what it shows, and what people do there."""
