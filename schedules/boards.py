@@ -18,6 +18,8 @@ from django.http import QueryDict
 
 from jobs import health
 from jobs.events import Event
+from jobs.pages import LARGEST_ID as LARGEST_ID
+from jobs.pages import whole as whole
 from jobs.workers import alive
 from schedules import forecast
 from schedules.cards import (
@@ -45,7 +47,6 @@ DONE_CARDS = 10
 SQUARES = 60
 # Finished squares shown before the first open one of a long series.
 LOOK_BACK = 12
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,6 @@ class Choice:
             cards=max(whole(query.get("cards", "")), LINE_CARDS),
             done=max(whole(query.get("done", "")), DONE_CARDS),
         )
-
-
-def whole(text: str) -> int:
-    """The number in `text`; 0 for anything that cannot be an id."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
-    return number if number <= LARGEST_ID else 0
 
 
 class Board:

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from jobs.errors import JobError, LostRace
 from schedules import slot_decisions, slot_plans
 from schedules.blackouts import Blackout
 from schedules.boards import LARGEST_ID
@@ -52,7 +53,7 @@ def week_page(request: HttpRequest, status: int) -> HttpResponse:
     return answer(request, {"board": board}, parts=PARTS, status=status)
 
 
-WEEK = Page(week_page, "slots")
+WEEK = Page(week_page, "slots", (Refused, LostRace, JobError))
 
 
 # -------------------------------------------------------------------- windows
