@@ -106,9 +106,9 @@ def with_jobs(api: str, paths: list[Path], name: str) -> tuple[float, list[int]]
     from django.utils import timezone
 
     from jobs import runner
-    from schedules.post_media import pre_upload
-    from schedules.post_videos import PostVideo
-    from schedules.posts import PostStatus, ScheduledPost
+    from schedules.posts.media import pre_upload
+    from schedules.posts.models import PostStatus, ScheduledPost
+    from schedules.posts.videos import PostVideo
     from uploader.destinations import Destination
     from uploader.social_accounts import SocialAccount
 

@@ -67,8 +67,8 @@ def make_posts(api: str, name: str, first: datetime, offsets: list[float]) -> di
     """Posts whose media are on the platform, by their captions."""
     from django.utils import timezone
 
-    from schedules.post_videos import PostVideo
-    from schedules.posts import PostStatus, ScheduledPost
+    from schedules.posts.models import PostStatus, ScheduledPost
+    from schedules.posts.videos import PostVideo
     from uploader.destinations import Destination
     from uploader.social_accounts import SocialAccount
 
@@ -105,7 +105,7 @@ def make_posts(api: str, name: str, first: datetime, offsets: list[float]) -> di
 
 
 def all_published(name: str) -> bool:
-    from schedules.posts import PostStatus, ScheduledPost
+    from schedules.posts.models import PostStatus, ScheduledPost
 
     rows = ScheduledPost.objects.filter(caption__startswith=name)
     return not rows.exclude(status=PostStatus.PUBLISHED).exists()

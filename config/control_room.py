@@ -16,7 +16,7 @@ from jobs.workers import Worker, alive
 from schedules import chronicle
 from schedules.boards import Board, Choice
 from schedules.pages import PARTS, answer, framed, is_partial, staff
-from schedules.posts_page import hands as posts_hands
+from schedules.posts.page import hands as posts_hands
 
 EVENTS = 20
 ROOM = {

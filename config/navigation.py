@@ -12,8 +12,8 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
-from schedules import post_board
 from schedules.models import ScheduledUpload, UploadSchedule
+from schedules.posts import board as posts_board
 from schedules.upload_schedules import OPEN, Status
 
 
@@ -110,7 +110,7 @@ def posts_needing_a_hand(request: HttpRequest) -> int:
     """Posts that failed or were missed lately, and wait for somebody's decision."""
     if not request.user.has_perm("schedules.view_scheduledpost"):
         return 0
-    return post_board.needing_a_hand(timezone.now()).count()
+    return posts_board.needing_a_hand(timezone.now()).count()
 
 
 def environment(request: HttpRequest) -> list[str] | None:

@@ -8,7 +8,8 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 from config import views
 from config.control_room import control_room
 from schedules import api as schedules_api
-from schedules import cron_api, post_api
+from schedules.posts import api as posts_api
+from schedules.posts import cron_api
 
 urlpatterns = [
     path("", control_room, name="control-room"),
@@ -28,7 +29,7 @@ urlpatterns = [
     ),
     path(
         "api/schedule/smart-schedule",
-        post_api.SmartScheduleView.as_view(),
+        posts_api.SmartScheduleView.as_view(),
         name="api-schedule-smart-schedule",
     ),
     path("api/cron/pre-upload", cron_api.PreUploadView.as_view(), name="api-cron-pre-upload"),

@@ -37,5 +37,5 @@ urlpatterns = [
     path("slots/videos/<int:row_id>/cancel/", slot_line_views.cancel, name="slots-video-cancel"),
     path("slots/videos/<int:row_id>/now/", slot_line_views.upload_now, name="slots-video-now"),
     path("slots/videos/<int:row_id>/remove/", slot_line_views.remove, name="slots-video-remove"),
-    path("posts/", include("schedules.posts_page.urls")),
+    path("posts/", include("schedules.posts.page.urls")),
 ]

@@ -18,8 +18,8 @@ from unfold.enums import ActionVariant
 
 from jobs.reports import Report
 from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, link_to, page_of, short_moment
-from schedules import post_board, post_deciding, post_explaining
-from schedules.posts import PostStatus, ScheduledPost
+from schedules.posts import board, deciding, explaining
+from schedules.posts.models import PostStatus, ScheduledPost
 
 STATUS_COLOURS = {
     "Pending": "info",
@@ -141,11 +141,11 @@ class ScheduledPostAdmin(ReadOnlyAdmin):
 
     @display(description="Why is it not published?")
     def why_not(self, post: ScheduledPost) -> str:
-        return post_explaining.why_not_published(post, timezone.now()) or "It is published."
+        return explaining.why_not_published(post, timezone.now()) or "It is published."
 
     @display(description="At risk")
     def at_risk(self, post: ScheduledPost) -> str:
-        found = post_explaining.risks(post, timezone.now())
+        found = explaining.risks(post, timezone.now())
         return " ".join(risk.sentence for risk in found) or "–"
 
     @display(description="Videos")
@@ -185,17 +185,17 @@ class ScheduledPostAdmin(ReadOnlyAdmin):
 
 
 def publishing(post: ScheduledPost, who: str, now: datetime) -> str:
-    post_deciding.publish_now(post, who=who, now=now)
+    deciding.publish_now(post, who=who, now=now)
     return "published now"
 
 
 def retried(post: ScheduledPost, who: str, now: datetime) -> str:
-    post_deciding.retry(post, who=who, now=now)
+    deciding.retry(post, who=who, now=now)
     return "retried"
 
 
 def cancelled(post: ScheduledPost, who: str, now: datetime) -> str:
-    post_deciding.cancel(post, who=who, now=now)
+    deciding.cancel(post, who=who, now=now)
     return "cancelled"
 
 
@@ -207,10 +207,10 @@ def decide_all(
     if isinstance(posts, QuerySet):
         report.leave(max(posts.count() - MOST_AT_ONCE, 0))
         ids = list(posts.order_by("pk").values_list("pk", flat=True)[:MOST_AT_ONCE])
-        posts = list(post_board.posts().filter(pk__in=ids).order_by("pk"))
+        posts = list(board.posts().filter(pk__in=ids).order_by("pk"))
     for post in posts:
         try:
             report.count(decision(post, request.user.get_username(), timezone.now()))
-        except post_deciding.Refused as refusal:
+        except deciding.Refused as refusal:
             report.refuse(refusal)
     report.tell(request)

@@ -17,8 +17,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from jobs.errors import ErrorKind
 from sandbox.server import Sandbox
-from schedules.post_videos import PostVideo
-from schedules.posts import PostStatus, ScheduledPost
+from schedules.posts.models import PostStatus, ScheduledPost
+from schedules.posts.videos import PostVideo
 from tests.browser.conftest import ZONE
 from tests.schedules.conftest import INSTAGRAM, YOUTUBE, make_workspace
 from uploader import live

@@ -12,9 +12,9 @@ import pytest
 from django.utils import timezone
 
 from sandbox.server import Sandbox
-from schedules import post_outcomes
-from schedules.post_videos import PostVideo
-from schedules.posts import PostStatus, ScheduledPost
+from schedules.posts import outcomes
+from schedules.posts.models import PostStatus, ScheduledPost
+from schedules.posts.videos import PostVideo
 from uploader.destinations import Destination, Platform
 from uploader.social_accounts import SocialAccount
 
@@ -27,9 +27,9 @@ INSTAGRAM, FACEBOOK, YOUTUBE, TIKTOK, LOST = range(42174, 42179)
 def social(platform: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The stand-in, publishing at once; looks and retries follow one another without long waits."""
     platform.settings(onlysocial_publish_seconds=0)
-    monkeypatch.setattr(post_outcomes, "LOOK_SECONDS", (0.05, 0.1))
-    monkeypatch.setattr(post_outcomes, "RETRY_SECONDS", (0.1,))
-    monkeypatch.setattr(post_outcomes, "BARRED_SECONDS", 1)
+    monkeypatch.setattr(outcomes, "LOOK_SECONDS", (0.05, 0.1))
+    monkeypatch.setattr(outcomes, "RETRY_SECONDS", (0.1,))
+    monkeypatch.setattr(outcomes, "BARRED_SECONDS", 1)
     return platform
 
 

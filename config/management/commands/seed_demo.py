@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from schedules import refusals, scheduling
-from schedules.demo_posts import schedule_demo_posts
+from schedules.posts.demo import schedule_demo_posts
 from uploader.catalog import Series
 from uploader.demo_library import import_demo_library, make_demo_library
 from uploader.destinations import ensure_default, ensure_onlysocial

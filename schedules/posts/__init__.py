@@ -1,0 +1,1 @@
+"""Social posts (seed 003): saved, their media uploaded ahead, published at the second."""
