@@ -211,6 +211,13 @@ RECONCILE_WAIT_SECONDS = seconds("RECONCILE_WAIT_SECONDS", 5 if DEMO else 60, ma
 ENCODING_POLL_SECONDS = seconds("ENCODING_POLL_SECONDS", 1 if DEMO else 15)
 ENCODING_GIVE_UP_SECONDS = seconds("ENCODING_GIVE_UP_SECONDS", 24 * 3600)
 
+# ------------------------------------------------------------------ transcoding
+# Films at work and finished packages. Machines that share the work on one film share this folder, as the library.
+TRANSCODE_ROOT = Path(given("TRANSCODE_ROOT", str(VAR_DIR / "transcoding"))).expanduser()
+TRANSCODE_RETRY_SECONDS = seconds("TRANSCODE_RETRY_SECONDS", 5 if DEMO else 30)
+# A film twice as long and more is encoded in pieces of so long, which several workers do side by side.
+TRANSCODE_PIECE_SECONDS = seconds("TRANSCODE_PIECE_SECONDS", 60)
+
 # Whose clock the times of weekly windows are of, unless a window names another zone.
 SLOT_TIME_ZONE = time_zone("SLOT_TIME_ZONE", "Asia/Kolkata")
 

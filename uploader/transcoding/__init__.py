@@ -1,0 +1,1 @@
+"""From a film or an episode to an HLS package: probing, splitting, transcoding, merging, packaging."""
