@@ -158,7 +158,13 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
         "LOCATION": VAR_DIR / "cache",
-    }
+    },
+    # Pages that scripts have read, to ask their sites only for what has changed.
+    "pages": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "pages",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
 }
 
 # ------------------------------------------------------------------ the worker
@@ -258,6 +264,18 @@ SOCIAL_ACCOUNTS_SECONDS = seconds("SOCIAL_ACCOUNTS_SECONDS", 3600)
 # From where videos given by their address are fetched, beside *.digitaloceanspaces.com.
 SPACES_ENDPOINT_URL = given("SPACES_ENDPOINT_URL")
 MEDIA_HOSTS = [host for each in given("MEDIA_HOSTS").split(",") if (host := each.strip().lower())]
+
+# ------------------------------------------------------------------ scripts
+# Two requests to one site are at least so far apart, over all workers; a site's robots.txt may ask for more.
+FETCH_DELAY_SECONDS = seconds("FETCH_DELAY_SECONDS", 1, may_be_zero=True)
+# How scripts introduce themselves; a site's owner should find you by it.
+FETCH_USER_AGENT = given("FETCH_USER_AGENT", "Slotcast/1.0 (video catalog)")
+# Hosts (host:port) of a private network that scripts may ask all the same.
+FETCH_PRIVATE_HOSTS = [
+    host for each in given("FETCH_PRIVATE_HOSTS").split(",") if (host := each.strip().lower())
+]
+if SANDBOX_URL:
+    FETCH_PRIVATE_HOSTS.append(SANDBOX_URL.rpartition("//")[2])
 if SANDBOX_URL:
     ONLYSOCIAL.update(
         key="sandbox-token",

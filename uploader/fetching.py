@@ -7,35 +7,25 @@ OWASP ASVS 5.0: 1.3.6, 13.2.4, 13.2.5.
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import SplitResult, quote
 
-import certifi
 from django.conf import settings
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from jobs.errors import ErrorKind, JobError
-from uploader.platforms.addresses import split
+from jobs.polite import pinned
+from jobs.polite.addresses import split
+from jobs.polite.pinned import AddressRefused as AddressRefused
 
 SPACES = ".digitaloceanspaces.com"
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 # For an answer's status and length; bytes that never move are the business of whoever reads.
 _SAFE = "/%:@!$&'()*+,;=~-._"
-
-
-class AddressRefused(JobError):
-    """The address is none videos are fetched from. Correct it, then retry."""
-
-    kind = ErrorKind.REJECTED
-    permanent = True
 
 
 class SourceGone(JobError):
@@ -118,7 +108,10 @@ def opened(url: str) -> Iterator[tuple[Stream, int]]:
     Raises AddressRefused, SourceGone, or SourceAway, which is worth another try.
     """
     place = checked(url)
-    pool = _pool(place)
+    pool = pinned.pool(
+        place.scheme, place.host, place.port, is_trusted=place.is_trusted,
+        connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS,
+    )  # fmt: skip
     try:
         try:
             response = pool.urlopen(
@@ -153,40 +146,3 @@ def _size(response: BaseHTTPResponse, place: Place) -> int:
     if not length.isdecimal() or response.headers.get("Content-Encoding", "identity") != "identity":
         raise AddressRefused(f"{place} does not say how large the file is. Put it on Spaces, then retry.")
     return int(length)
-
-
-def _pool(place: Place) -> HTTPConnectionPool:
-    pinned = _Pinned(is_trusted=place.is_trusted)
-
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return pinned.connect(place.host, place.port)
-
-    class Secure(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return pinned.connect(place.host, place.port)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    if place.scheme == "https":
-        return SecurePool(place.host, place.port, timeout=timeout, maxsize=1, ca_certs=certifi.where())
-    return PlainPool(place.host, place.port, timeout=timeout, maxsize=1)
-
-
-class _Pinned:
-    """Resolves once, checks, and connects to what was checked: a name cannot change in between."""
-
-    def __init__(self, *, is_trusted: bool) -> None:
-        self._is_trusted = is_trusted
-
-    def connect(self, host: str, port: int) -> socket.socket:
-        found: list[Any] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [info[4][0] for info in found]
-        if not self._is_trusted and any(not ipaddress.ip_address(each).is_global for each in addresses):
-            raise AddressRefused(f"{host} leads into a private network; nothing is fetched from there.")
-        return socket.create_connection((addresses[0], port), timeout=CONNECT_SECONDS)

@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import pytest
 from django.utils import timezone
 
+from jobs.polite import pinned
 from sandbox.server import Sandbox
 from tests.uploader.test_delivering import assert_failed, attempt
-from uploader import fetching
 from uploader.destinations import Destination
 from uploader.fetching import AddressRefused, SourceAway, SourceGone, checked, opened
 from uploader.media_uploads import create_media_upload
@@ -153,8 +153,8 @@ def test_a_name_that_leads_into_a_private_network_is_refused_at_the_connection(
     def connect(*_: Any, **__: Any) -> None:
         raise AssertionError("a connection was made")
 
-    monkeypatch.setattr(fetching.socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(fetching.socket, "create_connection", connect)
+    monkeypatch.setattr(pinned.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(pinned.socket, "create_connection", connect)
     with pytest.raises(AddressRefused, match="private network"), opened(f"{SPACES}/a.mp4"):
         pass
 
@@ -172,8 +172,8 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch: pytest
         connected.append(address)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(fetching.socket, "getaddrinfo", resolve)
-    monkeypatch.setattr(fetching.socket, "create_connection", connect)
+    monkeypatch.setattr(pinned.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(pinned.socket, "create_connection", connect)
     with pytest.raises(SourceAway), opened(f"{SPACES}/a.mp4"):
         pass
     assert (asked, connected) == (["bucket.fra1.digitaloceanspaces.com"], [("8.8.4.4", 443)])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import SplitResult
 
-from uploader.platforms.addresses import host_of, split
+from jobs.polite.addresses import host_of, split
 from uploader.platforms.dailymotion.dialects import Dialect
 from uploader.platforms.dailymotion.records import Credentials
 from uploader.platforms.errors import CredentialsRejected, PlatformError

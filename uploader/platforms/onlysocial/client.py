@@ -9,8 +9,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
+from jobs.polite.addresses import host_of, split
 from uploader import library
-from uploader.platforms.addresses import host_of, split
 from uploader.platforms.errors import CredentialsRejected, NotFound, OutcomeUnknown, Rejected, Unavailable
 from uploader.platforms.http import Answer, Http, Timeouts
 from uploader.platforms.multipart import MultipartFile
