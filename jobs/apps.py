@@ -1,6 +1,14 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class JobsConfig(AppConfig):
     name = "jobs"
     verbose_name = "Jobs"
+
+    def ready(self) -> None:
+        from jobs import tallies, throughput, ticker
+
+        post_migrate.connect(tallies.install, dispatch_uid="tallies")
+        ticker.register("tallies", tallies.merge, every_seconds=20)
+        ticker.register("hours", throughput.merge, every_seconds=300)

@@ -109,6 +109,10 @@ class TrackedJob(models.Model):
     lane: ClassVar[str] = "short"
     claim_batch: ClassVar[int] = 1
     states: ClassVar[States] = States("waiting", "active", "completed", "failed", "cancelled")
+    # Whether the database keeps count of its states (`jobs.tallies`) and of what was done (`jobs.throughput`).
+    is_tallied: ClassVar[bool] = False
+    # The column that says how much it moved, in the model's own unit.
+    amount_field: ClassVar[str] = ""
 
     status = models.CharField(max_length=16, choices=Status, default=Status.WAITING, editable=False)
     progress = models.PositiveSmallIntegerField(default=0, editable=False, help_text="Percent done")

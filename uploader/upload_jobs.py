@@ -53,6 +53,8 @@ class UploadJob(TrackedJob):
     """
 
     lane = "upload"
+    is_tallied = True
+    amount_field = "bytes_sent"
 
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="upload_jobs")
     upload_type = models.CharField(max_length=16, choices=UploadType, default=UploadType.VIDEO)

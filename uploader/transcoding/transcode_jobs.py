@@ -50,6 +50,8 @@ class TranscodeJob(TrackedJob):
     """One film or episode being made into an HLS package, and what was found and made on the way."""
 
     lane = "transcode"
+    is_tallied = True
+    amount_field = "duration_seconds"
 
     job_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
     # Whose page hears of it; every retry takes a fresh one.
