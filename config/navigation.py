@@ -44,6 +44,13 @@ GROUPS: dict[str, list[Item]] = {
         Item("schedules.Blackout", "Blackouts", "event_busy"),
         Item("schedules.ScheduledPost", "Scheduled posts", "campaign"),
     ],
+    "Pipeline": [
+        Item("jobs.PipelineJob", "Pipeline jobs", "account_tree"),
+        Item("jobs.Source", "Sources", "travel_explore"),
+        Item("jobs.Work", "Works", "menu_book"),
+        Item("jobs.Edition", "Editions", "translate"),
+        Item("jobs.Segment", "Segments", "article"),
+    ],
     "System": [
         Item("jobs.Worker", "Workers", "memory"),
         Item("jobs.Event", "Events", "history"),

@@ -173,6 +173,7 @@ LANES: dict[str, dict[str, int]] = {
     "short": {"workers": 2, "timeout": 300},
     "upload": {"workers": whole("UPLOAD_WORKERS", 4, least=1, most=100), "timeout": 12 * 3600},
     "transcode": {"workers": 1, "timeout": 24 * 3600},
+    "pipeline": {"workers": whole("PIPELINE_WORKERS", 2, least=1, most=100), "timeout": 24 * 3600},
     "publish": {"workers": whole("PUBLISH_WORKERS", 4, least=1, most=32), "timeout": 3600},
 }
 Q_CLUSTER: dict[str, Any] = {
@@ -206,6 +207,10 @@ STALE_AFTER_SECONDS = seconds("STALE_AFTER_SECONDS", 1800)
 STALL_SECONDS = seconds("STALL_SECONDS", 60)
 # How long the worker lets running work finish or step back when it is stopped; below honcho's five seconds.
 WORKER_GRACE_SECONDS = seconds("WORKER_GRACE_SECONDS", 4, may_be_zero=True)
+
+# ------------------------------------------------------------------ the pipeline
+# Who does the jobs of each type: a dotted path to `handler(job, progress) -> output`.
+PIPELINE_HANDLERS: dict[str, str] = {}
 
 # ------------------------------------------------------------------ uploads
 UPLOAD_INTERVAL_SECONDS = seconds("UPLOAD_INTERVAL_SECONDS", 12 if DEMO else 3600)

@@ -19,6 +19,7 @@ from unfold.decorators import display
 
 from jobs.events import Event
 from jobs.history import spoken_type, spoken_who
+from jobs.pipeline import admin as pipeline_admin  # noqa: F401 - its pages register themselves
 from jobs.staff_pages import ReadOnlyAdmin, badge, moment, short_moment, spoken_age
 from jobs.workers import ALIVE_SECONDS, Worker
 
@@ -74,8 +75,9 @@ class SubjectFilter(DropdownFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         return [
             (model._meta.label_lower, str(model._meta.verbose_name).capitalize())
-            for name in ("uploader", "schedules")
+            for name in ("uploader", "schedules", "jobs")
             for model in apps.get_app_config(name).get_models()
+            if model not in (Event, Worker)
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -147,6 +147,14 @@ class TrackedJob(models.Model):
         """How long to wait after the attempt that made `failures` failures."""
         return timedelta(seconds=min(60 * 2 ** max(failures - 1, 0), 3600))
 
+    def outcome(self) -> dict[str, Any]:
+        """Further columns that are written with `complete` and `fail`."""
+        return {}
+
+    def anew(self) -> dict[str, Any]:
+        """Further columns that are written with `retry`."""
+        return {}
+
     # ---------------------------------------------------------------- questions
 
     @property
@@ -176,6 +184,7 @@ class TrackedJob(models.Model):
         self._move(
             "completed", [self.states.active], self.states.completed, now=now, fenced=True,
             progress=100, stage="", error_kind="", error_message="", lost_workers=0, **self._ended(now),
+            **self.outcome(),
         )  # fmt: skip
 
     def fail(self, error: JobError, *, now: datetime) -> None:
@@ -183,6 +192,7 @@ class TrackedJob(models.Model):
         self._move(
             "failed", [self.states.active], self.states.failed, now=now, fenced=True, why=str(error),
             error_kind=error.kind, error_message=str(error), lost_workers=0, **self._ended(now),
+            **self.outcome(),
         )  # fmt: skip
 
     def try_again(self, error: JobError, *, now: datetime) -> None:
@@ -281,6 +291,7 @@ class TrackedJob(models.Model):
                 "retried", [self.states.failed, self.states.cancelled], self.states.waiting, now=now, who=who,
                 max_attempts=self.attempt + (attempts or settings.UPLOAD_MAX_RETRIES), not_before_at=now,
                 progress=0, stage="", lost_workers=0, cancel_requested_at=None, finished_at=None,
+                **self.anew(),
             )  # fmt: skip
         except IntegrityError as error:
             raise LostRace(f"{self}: another job does the same already") from error

@@ -1,9 +1,23 @@
-"""The tables of what is tracked: events, counts, what each hour came to, and the processes that do the work."""
+"""The tables of what is tracked: events, counts, what each hour came to, the processes that do the work,
+pipeline jobs and what they are about."""
 
 from jobs.events import Event
+from jobs.pipeline.pipeline_jobs import PipelineJob
+from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.polite.hosts import FetchHost
 from jobs.tallies import Tally
 from jobs.throughput import HourDone
 from jobs.workers import Worker
 
-__all__ = ["Event", "FetchHost", "HourDone", "Tally", "Worker"]
+__all__ = [
+    "Edition",
+    "Event",
+    "FetchHost",
+    "HourDone",
+    "PipelineJob",
+    "Segment",
+    "Source",
+    "Tally",
+    "Work",
+    "Worker",
+]

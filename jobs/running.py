@@ -84,6 +84,7 @@ class Run:
         self._renewed_wall = time.time()
         self._watch_stall = False
         self._on_progress: Callable[[int, int, float], dict[str, Any]] | None = None
+        self._beside: Callable[[], object] | None = None
         self._rate = Rate()
 
     # ---------------------------------------------------------------- for the work
@@ -153,6 +154,24 @@ class Run:
         finally:
             self._watch_stall = False
             self._on_progress = None
+
+    @contextmanager
+    def telling(
+        self,
+        on_progress: Callable[[int, int, float], dict[str, Any]],
+        *,
+        beside: Callable[[], object] | None = None,
+    ) -> Iterator[None]:
+        """Progress is written in here as in `moving`; nothing is a stall and no call is broken into.
+
+        `beside` is called by the supervising thread at every look, for what else there is to write.
+        """
+        self._on_progress, self._written, self._done, self._total = on_progress, -1, 0, 0
+        self._rate, self._beside = Rate(), beside
+        try:
+            yield
+        finally:
+            self._on_progress = self._beside = None
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -227,6 +246,8 @@ class Run:
                 return
         if self._held().values_list("cancel_requested_at", flat=True).first() is not None:
             self.interrupt(Cancelled())
+        if (beside := self._beside) is not None:
+            beside()
 
     def _update(self, **columns: Any) -> bool:
         """Write under the fence; false, and the attempt is stopped, when the job belongs to another."""
