@@ -14,6 +14,9 @@ TITLE = "{series} - Episode {number}"
 DESCRIPTION = "{intro}"
 HELP = "Placeholders: {series} {season} {number} {episode_title} {intro}. Write {{ for a brace."
 FIELDS = ("series", "season", "number", "episode_title", "intro")
+# What only an episode has; a film goes by a template of its own where one of these is asked for.
+OF_EPISODES = {"season", "number"}
+FILM_TITLE = "{series}"
 TITLE_LIMIT = 255
 DESCRIPTION_LIMIT = 3000
 
@@ -31,8 +34,12 @@ def validate_template(template: str) -> None:
             raise ValidationError(f"Unknown placeholder {{{name}}}. Known: {', '.join(FIELDS)}.")
 
 
-def render(template: str, video: Episode | Film, *, limit: int) -> str:
-    """The template filled in for `video`, cut at `limit` characters."""
+def render(template: str, video: Episode | Film, *, limit: int, of_film: str = FILM_TITLE) -> str:
+    """The template filled in for `video`, cut at `limit` characters; `of_film` for a film that it does not suit."""
+    if getattr(video, "series", None) is None and OF_EPISODES & {
+        part[1] for part in Formatter().parse(template)
+    }:
+        template = of_film
     return shorten(template.format(**values(video)).strip(), limit)
 
 

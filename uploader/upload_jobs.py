@@ -185,7 +185,10 @@ def new_upload(video: Episode | Film, destination: Destination, *, now: datetime
         film=video if isinstance(video, Film) else None,
         title=metadata.render(destination.title_template, video, limit=metadata.TITLE_LIMIT),
         description=metadata.render(
-            destination.description_template, video, limit=metadata.DESCRIPTION_LIMIT
+            destination.description_template,
+            video,
+            limit=metadata.DESCRIPTION_LIMIT,
+            of_film=metadata.DESCRIPTION,
         ),
         max_attempts=destination.attempts,
         bytes_total=video.size_bytes or 0,

@@ -45,9 +45,15 @@ def test_an_episode_outside_of_seasons_has_an_empty_season(db: None) -> None:
 
 def test_a_film_stands_for_its_series_and_its_episode(db: None) -> None:
     film = Film.objects.create(title="The Pier", intro="A film.", path="pier.mp4")
-    assert metadata.render("{series}|{episode_title}|{number}|{season}|{intro}", film, limit=255) == (
-        "The Pier|The Pier|||A film."
-    )
+    template = "{series}|{episode_title}|{intro}"
+    assert metadata.render(template, film, limit=255) == "The Pier|The Pier|A film."
+
+
+def test_a_film_is_no_episode_where_the_template_counts_them(destination: Destination) -> None:
+    film = Film.objects.create(title="The Pier", intro="A film.", path="pier.mp4")
+    destination.description_template = "Season {season}: {intro}"
+    job = create_upload(film, destination, now=timezone.now())
+    assert (job.title, job.description) == ("The Pier", "A film.")
 
 
 @pytest.mark.parametrize(

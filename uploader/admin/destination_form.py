@@ -256,6 +256,9 @@ def tried(form: TemplatesForm) -> dict[str, Any]:
         "wrong": [],
         "title": metadata.render(form.cleaned_data["title_template"], video, limit=metadata.TITLE_LIMIT),
         "description": metadata.render(
-            form.cleaned_data["description_template"], video, limit=metadata.DESCRIPTION_LIMIT
+            form.cleaned_data["description_template"],
+            video,
+            limit=metadata.DESCRIPTION_LIMIT,
+            of_film=metadata.DESCRIPTION,
         ),
     }
