@@ -69,7 +69,8 @@ def roll_on(now: datetime, *, only: Iterable[UUID] | None = None) -> int:
             return 0
         moved: list[UploadSlot] = []
         ended_counts: list[SlotOccurrence] = []
-        for slot in rolling:
+        sound = [slot for slot in rolling if not switched_off(slot, now)]
+        for slot in sound:
             window = slot.window
             found = window.occurrence_at(now) or window.next_occurrence(now)
             slot.opens_at, slot.closes_at, slot.look_at = found.starts_at, found.ends_at, found.starts_at
@@ -84,8 +85,17 @@ def roll_on(now: datetime, *, only: Iterable[UUID] | None = None) -> int:
                 moved.append(slot)
         SlotOccurrence.objects.bulk_create(ended_counts)
         take_up_counts(moved)
-        UploadSlot.objects.bulk_update(rolling, ["occurs_on", "opens_at", "closes_at", "look_at", "taken"])
+        UploadSlot.objects.bulk_update(sound, ["occurs_on", "opens_at", "closes_at", "look_at", "taken"])
     return len(rolling)
+
+
+def switched_off(slot: UploadSlot, now: datetime) -> bool:
+    """Was it switched off for making no window any more? A zone may go with an update of the zones' tables."""
+    if not (why := slot.nonsense):
+        return False
+    log.warning("%s is switched off: %s", slot, why)
+    slot.switch(on=False, who="clock", now=now, why=why)
+    return True
 
 
 def take_up_counts(moved: Sequence[UploadSlot]) -> None:
@@ -114,8 +124,15 @@ def look_around(now: datetime) -> list[UploadSlot]:
         return []
     able = slots.find_active_slots(now, pk__in=due)
     if resting := set(due) - {slot.pk for slot in able}:
-        UploadSlot.objects.filter(pk__in=resting).update(look_at=now + REST)
+        rest(resting, now=now)
     return able
+
+
+def rest(slots_: Iterable[UUID], *, now: datetime) -> None:
+    """Look at these windows again in a minute; one that somebody else is at is left to them."""
+    with transaction.atomic():
+        free = UploadSlot.objects.filter(pk__in=slots_).select_for_update(skip_locked=True)
+        UploadSlot.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(look_at=now + REST)
 
 
 def fill(slot: UploadSlot, *, now: datetime, limit: int = VIDEOS_AT_ONCE) -> list[SlotVideo]:
@@ -136,6 +153,9 @@ def fill(slot: UploadSlot, *, now: datetime, limit: int = VIDEOS_AT_ONCE) -> lis
             fitting, hold = within_allowance(destination, videos, now=now)
             if hold:
                 destination.hold(hold, now=now, until=hold.until or now)
+            if videos and not fitting:
+                # Else a pass would come to it first each time, and never to those behind it.
+                rest([locked.pk], now=now)
             begun = give_jobs(SlotVideo.objects.take(locked, videos[:fitting], now=now), destination, now=now)
             if videos:
                 changed(destination, now=now)

@@ -98,12 +98,14 @@ def find_active_slot(now: datetime, *, user_id: int | None = None) -> UploadSlot
 def find_next_video_to_upload(slot: UploadSlot, *, now: datetime, who: str) -> SlotVideo | None:
     """`findNextVideoToUpload`: take the oldest waiting video of the slot's line, `initiate → pending`.
 
-    None: the slot is closed or full, the line is empty, or somebody else has just taken what was left. The caller
-    gives it an upload job; one that never does loses it after STALE_AFTER_SECONDS.
+    None: the slot is closed, blacked out or full, the line is empty, or somebody else has just taken what was left.
+    The caller gives it an upload job; one that never does loses it after STALE_AFTER_SECONDS.
     """
     with transaction.atomic():
         locked = UploadSlot.objects.open(now).filter(pk=slot.pk).select_for_update().first()
-        taken = SlotVideo.objects.with_videos().claim(locked, limit=1, now=now, who=who) if locked else []
+        if locked is None or is_blacked_out(locked, Blackout.objects.rules(), now):
+            return None
+        taken = SlotVideo.objects.with_videos().claim(locked, limit=1, now=now, who=who)
     return taken[0] if taken else None
 
 

@@ -142,11 +142,8 @@ class UploadSlot(models.Model):
         """Raises ValidationError for a zone or times that make no window, and where no videos go."""
         if self.destination_id and self.destination.is_for_posts:
             raise ValidationError({"destination": f"{self.destination} takes posts, no whole videos."})
-        if self.day in Day.values and self.start_time and self.end_time:
-            try:
-                _ = self.window
-            except WindowError as error:
-                raise ValidationError(str(error)) from error
+        if self.day in Day.values and self.start_time and self.end_time and (why := self.nonsense):
+            raise ValidationError(why)
 
     def save(self, **options: Any) -> None:
         """Save what people edit; the count is the clock's own, which also finds the occurrence anew."""
@@ -164,6 +161,15 @@ class UploadSlot(models.Model):
             self.day, self.start_time, self.end_time, self.time_zone,
             limit=self.max_uploads, key=self.pk.int, name=self.slot_name,
         )  # fmt: skip
+
+    @property
+    def nonsense(self) -> str:
+        """Why its times make no window; empty: they do."""
+        try:
+            _ = self.window
+        except WindowError as error:
+            return str(error)
+        return ""
 
     @property
     def occurrence(self) -> Occurrence | None:
@@ -189,13 +195,13 @@ class UploadSlot(models.Model):
         self.taken += count
         return True
 
-    def switch(self, *, on: bool, who: str, now: datetime) -> bool:
+    def switch(self, *, on: bool, who: str, now: datetime, why: str = "") -> bool:
         """Switch it on or off; false when it was so already."""
         with transaction.atomic():
             changed = UploadSlot.objects.filter(pk=self.pk, is_active=not on)
             if not changed.update(is_active=on, closes_at=LONG_AGO, updated_at=now):
                 return False
-            events.record(self, "switched_on" if on else "switched_off", now=now, who=who)
+            events.record(self, "switched_on" if on else "switched_off", now=now, who=who, why=why)
         self.is_active = on
         return True
 
@@ -226,8 +232,13 @@ class SlotOccurrence(models.Model):
 
 def look_again(user_id: int, destination_id: int) -> None:
     """Something waits in that line: its windows need not be at rest. One that is missed is looked at in a minute."""
-    resting = UploadSlot.objects.active().filter(user=user_id, destination=destination_id)
-    resting.filter(look_at__gt=models.F("opens_at")).update(look_at=models.F("opens_at"))
+    windows = UploadSlot.objects.active().filter(user=user_id, destination=destination_id)
+    resting = windows.filter(look_at__gt=models.F("opens_at")).order_by("pk")
+    with transaction.atomic():
+        # In one order: two that lock the same rows in different ones would wait for each other.
+        found = list(resting.select_for_update().values_list("pk", flat=True))
+        if found:
+            UploadSlot.objects.filter(pk__in=found).update(look_at=models.F("opens_at"))
 
 
 def give_back(slot_id: uuid.UUID | None, on: date | None) -> None:

@@ -141,7 +141,11 @@ class WeekBoard(Board):
 
     @cached_property
     def slots(self) -> list[UploadSlot]:
-        """The person's windows there, switched off ones too."""
+        """The person's windows there, switched off ones too; of what makes none the notes tell."""
+        return [slot for slot in self.rows_of_windows if not slot.nonsense]
+
+    @cached_property
+    def rows_of_windows(self) -> list[UploadSlot]:
         if self.place is None:
             return []
         rows = UploadSlot.objects.filter(user=self.person, destination=self.place)
@@ -364,7 +368,8 @@ class WeekBoard(Board):
 
     @property
     def notes(self) -> list[str]:
-        return self.forecast.notes[:NOTES]
+        lost = [f"{slot} is no window: {slot.nonsense}" for slot in self.rows_of_windows if slot.nonsense]
+        return [*lost, *self.forecast.notes][:NOTES]
 
 
 def state_of(slot: UploadSlot, blackout: str, starts_at: datetime, ends_at: datetime, now: datetime) -> str:

@@ -14,9 +14,8 @@ from jobs.errors import Hold, JobError
 from jobs.events import Event, history_of
 from schedules import scheduling, slot_clock, slot_line, slots
 from schedules.blackouts import Blackout
-from schedules.refusals import Refused
 from schedules.slot_videos import SlotVideo
-from schedules.upload_slots import SlotOccurrence, UploadSlot
+from schedules.upload_slots import LONG_AGO, SlotOccurrence, UploadSlot
 from tests.schedules.slot_rows import (
     MORNING,
     NOON,
@@ -24,6 +23,7 @@ from tests.schedules.slot_rows import (
     account,
     count_of,
     in_line,
+    make_films,
     make_slot,
     person,
     states,
@@ -71,7 +71,7 @@ def test_one_upload_in_the_morning_and_one_in_the_afternoon(main: Destination) -
     at = datetime(2026, 3, 2, tzinfo=UTC)
     while at < datetime(2026, 3, 3, tzinfo=UTC):
         begun += [(video.pk, at) for video in slot_clock.tick(at)]
-        at += timedelta(minutes=1)
+        at += timedelta(minutes=10)
     assert begun == [
         (waiting[0].pk, datetime(2026, 3, 2, 3, 30, tzinfo=UTC)),
         (waiting[1].pk, datetime(2026, 3, 2, 6, 30, tzinfo=UTC)),
@@ -338,7 +338,7 @@ def test_no_more_is_taken_than_the_days_quota_lets_and_the_rest_waits() -> None:
     assert main.held_until is None
     LedgerEntry.objects.bulk_create(LedgerEntry(destination=main, at=MORNING) for _ in range(2))
     UploadJob.objects.update(status="completed")
-    assert slot_clock.tick(MORNING + SECOND) == []
+    assert slot_clock.tick(MORNING + timedelta(minutes=2)) == []
     main.refresh_from_db()
     assert main.held_until == MORNING + timedelta(hours=4), "until the oldest leaves the day"
     assert len(slot_clock.tick(main.held_until)) == 0, "by then the window is closed"
@@ -349,6 +349,41 @@ def test_a_video_over_the_quota_alone_fails_and_leaves_its_place_to_the_next(mai
     make_slot(main)
     in_line(2, main)
     assert titles(slot_clock.tick(MORNING)) == ["Film 1"], "its job says why it never fits"
+
+
+def test_windows_that_wait_for_an_allowance_keep_no_others_from_theirs(
+    main: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slot_clock, "WINDOWS_AT_ONCE", 2)
+    full = account("full", max_videos_per_day=1)
+    [film] = make_films(1, first=5)
+    UploadJob.objects.create(destination=full, film=film, title="On its way", not_before_at=MORNING)
+    for number in range(3):
+        user = person(f"user-{number}")
+        make_slot(full, user=user)
+        in_line(1, full, user=user, first=10 + number)
+    make_slot(main, end_time=time(18))
+    in_line(1, main)
+    begun = [video for _ in range(4) for video in slot_clock.tick(MORNING)]
+    assert titles(begun) == ["Film 1"], "theirs close first, and nothing fits"
+    later = MORNING + timedelta(minutes=2)
+    UploadJob.objects.filter(title="On its way").update(status="cancelled")
+    assert len(slot_clock.tick(later)) == 1, "they are looked at again, and one fits"
+
+
+def test_a_window_that_makes_no_sense_any_more_is_switched_off_and_the_others_go_on(
+    main: Destination,
+) -> None:
+    lost, slot = make_slot(main, user=person("ada")), make_slot(main)
+    in_line(1, main)
+    # As after an update of the time zones' own tables.
+    UploadSlot.objects.filter(pk=lost.pk).update(time_zone="Mars/Olympus", closes_at=LONG_AGO)
+    assert [video.slot_id for video in slot_clock.tick(MORNING)] == [slot.pk]
+    lost.refresh_from_db()
+    assert not lost.is_active
+    [event] = history_of(lost)
+    assert (event.type, event.who) == ("switched_off", "clock")
+    assert event.why.startswith("There is no time zone “Mars/Olympus”.")
 
 
 # -------------------------------------------------------------------- the job and the video
@@ -542,32 +577,7 @@ def test_a_video_that_did_not_hear_of_its_jobs_end_follows_it(
     assert states(video) == [becomes]
 
 
-# -------------------------------------------------------------------- the seven functions
-
-
-def test_the_clocks_functions_are_those_of_the_requirement(main: Destination) -> None:
-    now = slots.get_current_time_info(MORNING)
-    assert (now.day, now.date, now.time, now.zone) == (
-        "monday",
-        date(2026, 3, 2),
-        time(10, 30),
-        "Asia/Kolkata",
-    )
-    slot = make_slot(main)
-    make_slot(main, slot_name="off", is_active=False, start_time=time(8))
-    [video] = in_line(1, main)
-    assert slots.get_active_slots_for_day("monday") == [slot]
-    assert slots.get_active_slots_for_day("monday", user_id=person("bob").pk) == []
-    with pytest.raises(Refused, match="no day"):
-        slots.get_active_slots_for_day("someday")
-    assert slots.is_within_time_slot(slot, MORNING)
-    assert not slots.is_within_time_slot(slot, NOON)
-    assert slots.find_active_slot(MORNING) == slot
-    assert slots.find_active_slot(MORNING, user_id=person("bob").pk) is None
-    assert slots.find_next_video_to_upload(slot, now=MORNING, who="a script") == video
-    assert slots.find_next_video_to_upload(slot, now=MORNING, who="a script") is None
-    assert slots.get_upload_count_for_slot(slot, now.date) == 1
-    assert slots.find_active_slot(MORNING) is None
+# -------------------------------------------------------------------- for cron users
 
 
 def test_the_windows_are_looked_at_by_every_tick(main: Destination, monkeypatch: pytest.MonkeyPatch) -> None:

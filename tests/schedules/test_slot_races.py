@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time as time_module
+from collections.abc import Iterator
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -36,24 +39,57 @@ from uploader.upload_jobs import UploadJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# Few at once, so that the processes meet again and again.
 CLOCK = """
+import sys, django
+django.setup()
+from datetime import datetime
+from django.db import OperationalError
+from schedules import slot_clock
+slot_clock.WINDOWS_AT_ONCE, slot_clock.VIDEOS_AT_ONCE = 3, 2
+now = datetime.fromisoformat(sys.argv[1])
+begun, fill = [], slot_clock.fill
+def noting(slot, **options):
+    found = fill(slot, **options)
+    begun.extend(str(video.pk) for video in found)
+    return found
+slot_clock.fill = noting
+slot_clock.look_around(now)
+print("ready", flush=True)
+sys.stdin.readline()
+quiet = 0
+while quiet < 20:
+    before = len(begun)
+    try:
+        slot_clock.tick(now)
+    except OperationalError:
+        pass  # kept out for too long by the others: the ticker, too, goes on to its next pass
+    quiet = 0 if len(begun) > before else quiet + 1
+print(" ".join(begun), flush=True)
+"""
+# A clock that has taken a video and not yet committed it.
+HOLDING = """
 import sys, django
 django.setup()
 from datetime import datetime
 from schedules import slot_clock
 now = datetime.fromisoformat(sys.argv[1])
+def hold(videos, *args, **kwargs):
+    assert videos
+    print("holding", flush=True)
+    sys.stdin.readline()
+slot_clock.give_jobs = hold
 print("ready", flush=True)
 sys.stdin.readline()
-begun, quiet = [], 0
-while quiet < 20:
-    found = slot_clock.tick(now)
-    quiet = 0 if found else quiet + 1
-    begun += [str(video.pk) for video in found]
-print(" ".join(begun), flush=True)
+slot_clock.tick(now)
 """
+PATIENCE_SECONDS = 120
 
 
-def clocks(count: int, folder: Path, secret: str) -> list[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def clocks(
+    count: int, folder: Path, secret: str, script: str = CLOCK
+) -> Iterator[list[subprocess.Popen[str]]]:
     """So many processes that tick at MORNING until nothing begins any more, once they are told to go."""
     environment = {
         **os.environ,
@@ -65,7 +101,7 @@ def clocks(count: int, folder: Path, secret: str) -> list[subprocess.Popen[str]]
     }
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", CLOCK, MORNING.isoformat()],
+            [sys.executable, "-c", script, MORNING.isoformat()],
             cwd=django_settings.BASE_DIR,
             env=environment,
             stdin=subprocess.PIPE,
@@ -74,10 +110,15 @@ def clocks(count: int, folder: Path, secret: str) -> list[subprocess.Popen[str]]
         )
         for _ in range(count)
     ]
-    for process in started:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    return started
+    try:
+        for process in started:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def go(processes: list[subprocess.Popen[str]]) -> None:
@@ -88,8 +129,14 @@ def go(processes: list[subprocess.Popen[str]]) -> None:
 
 
 def begun_by(processes: list[subprocess.Popen[str]]) -> list[int]:
-    said = [process.communicate(timeout=120)[0] for process in processes]
-    return [int(pk) for line in said for pk in line.split()]
+    """The rows that each says to have begun, and what is left, if anything, begun here."""
+    said = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    begun = [int(pk) for line in said for pk in line.split()]
+    # A window that was full when it was looked at rests for a minute, also when it has room since.
+    while found := slot_clock.tick(MORNING + slot_clock.REST):
+        begun += [video.pk for video in found]
+    return begun
 
 
 @pytest.mark.processes
@@ -104,10 +151,11 @@ def test_clocks_in_several_processes_take_every_video_once_and_pass_no_limit(
         make_slot(main, user=user, max_uploads=limit)
         make_slot(main, user=user, max_uploads=4, end_time=time(14), slot_name="long")
         in_line(20, main, user=user, first=1 + 20 * number)
-    processes = clocks(4, tmp_path, settings.SECRET_KEY)
-    go(processes)
-    begun = begun_by(processes)
-    assert len(begun) == len(set(begun)) == 11 * 12 + 20
+    with clocks(4, tmp_path, settings.SECRET_KEY) as processes:
+        go(processes)
+        begun = begun_by(processes)
+    assert len(begun) == len(set(begun)) == 11 * 12 + 20, "none twice, none lost"
+    assert set(SlotVideo.objects.exclude(status="initiate").values_list("pk", flat=True)) == set(begun)
     assert SlotVideo.objects.filter(status="pending", holds_place=True).count() == len(begun)
     assert UploadJob.objects.count() == len(begun)
     assert Event.objects.filter(type="taken").count() == len(begun)
@@ -121,19 +169,39 @@ def test_a_limit_that_changes_while_clocks_run_is_never_passed(tmp_path: Path, s
     main = account()
     slot = make_slot(main, max_uploads=1)
     in_line(60, main)
-    processes = clocks(3, tmp_path, settings.SECRET_KEY)
-    go(processes)
-    for limit in range(2, 30):
-        row = UploadSlot.objects.get(pk=slot.pk)
-        row.max_uploads = limit
-        row.save()
-        slot_clock.roll_on(MORNING)
-        found = UploadSlot.objects.get(pk=slot.pk)
-        assert found.taken <= limit
-    begun = begun_by(processes)
-    begun += [video.pk for video in slot_clock.tick(MORNING)]
-    assert len(begun) == len(set(begun))
-    assert count_of(slot) == slot.videos.count() == SlotVideo.objects.filter(holds_place=True).count() <= 29
+    with clocks(3, tmp_path, settings.SECRET_KEY) as processes:
+        go(processes)
+        for limit in range(2, 30):
+            row = UploadSlot.objects.get(pk=slot.pk)
+            row.max_uploads = limit
+            row.save()
+            slot_clock.roll_on(MORNING)
+            found = UploadSlot.objects.get(pk=slot.pk)
+            assert found.taken <= limit
+        begun = begun_by(processes)
+    assert len(begun) == len(set(begun)) == 29, "none twice, none lost"
+    assert count_of(slot) == slot.videos.count() == SlotVideo.objects.filter(holds_place=True).count() == 29
+
+
+@pytest.mark.processes
+def test_a_clock_killed_in_the_middle_of_a_claim_takes_nothing_with_it(tmp_path: Path, settings: Any) -> None:
+    main = account()
+    slot = make_slot(main, max_uploads=3)
+    waiting = in_line(3, main)
+    with clocks(1, tmp_path, settings.SECRET_KEY, HOLDING) as [process]:
+        go([process])
+        assert process.stdout
+        assert process.stdout.readline() == "holding\n"
+        assert (states(*waiting), count_of(slot)) == (["initiate"] * 3, 0), "not committed"
+        process.kill()
+        process.wait(PATIENCE_SECONDS)
+    begun: list[int] = []
+    until = time_module.monotonic() + PATIENCE_SECONDS
+    # The server may notice a moment later that its client is gone.
+    while len(begun) < 3 and time_module.monotonic() < until:
+        begun += [video.pk for video in slot_clock.tick(MORNING)]
+    assert sorted(begun) == [video.pk for video in waiting]
+    assert (states(*waiting), count_of(slot)) == (["pending"] * 3, 3)
 
 
 def test_the_last_place_of_a_window_is_taken_once() -> None:

@@ -189,6 +189,16 @@ def test_a_day_on_which_the_limit_is_reached_is_marked(operator_client: Client) 
     )
 
 
+def test_a_window_whose_zone_is_gone_is_told_and_spoils_no_page(
+    operator_client: Client, main: Destination
+) -> None:
+    make_slot(main)
+    UploadSlot.objects.update(time_zone="Mars/Olympus", is_active=False)
+    page = operator_client.get("/slots/")
+    assert page.status_code == 200
+    assert "There is no time zone “Mars/Olympus”" in page.content.decode()
+
+
 def test_each_person_and_destination_has_a_week_of_their_own(
     operator_client: Client, main: Destination
 ) -> None:
