@@ -17,11 +17,14 @@ class ConfigConfig(AppConfig):
 
 def prepare_installation(sender: AppConfig, **_: Any) -> None:
     """After the tables: the groups of people, and the destinations that the environment describes."""
+    from django.conf import settings
     from django.utils import timezone
 
     from config.roles import ensure_groups
-    from uploader.destinations import ensure_default, ensure_onlysocial
+    from uploader.destinations import ensure_default, ensure_onlysocial, ensure_storage
 
     ensure_groups()
     ensure_default(timezone.now())
     ensure_onlysocial(timezone.now())
+    if settings.STORAGE["is_chosen"]:
+        ensure_storage(timezone.now())

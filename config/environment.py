@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -84,6 +85,17 @@ def time_zone(name: str, default: str) -> str:
             name, value, "the name of a time zone, such as Europe/Rome or Asia/Kolkata"
         ) from error
     return value
+
+
+def storage_url(name: str, default: str) -> str:
+    """Where packages are stored: file:///path or s3://bucket/prefix. Raises BadVariable."""
+    url = given(name, default)
+    parts = urlsplit(url)
+    is_folder = parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
+    is_bucket = parts.scheme == "s3" and parts.netloc and "@" not in parts.netloc
+    if (is_folder or is_bucket) and not parts.query and not parts.fragment:
+        return url
+    raise BadVariable(name, url, "file:///path of a folder, or s3://bucket/prefix")
 
 
 def folder(name: str, default: Path) -> Path:

@@ -16,6 +16,7 @@ from config.environment import (
     list_of_seconds,
     one_of,
     seconds,
+    storage_url,
     time_zone,
     whole,
 )
@@ -269,6 +270,25 @@ SOCIAL_ACCOUNTS_SECONDS = seconds("SOCIAL_ACCOUNTS_SECONDS", 3600)
 # From where videos given by their address are fetched, beside *.digitaloceanspaces.com.
 SPACES_ENDPOINT_URL = given("SPACES_ENDPOINT_URL")
 MEDIA_HOSTS = [host for each in given("MEDIA_HOSTS").split(",") if (host := each.strip().lower())]
+
+# ------------------------------------------------------------------ storage of packages
+_BUCKET = given("SPACES_BUCKET")
+STORAGE: dict[str, Any] = {
+    "url": storage_url(
+        "STORAGE_URL", f"s3://{_BUCKET}" if _BUCKET else (VAR_DIR.resolve() / "storage").as_uri()
+    ),
+    # Somebody said where packages go; else they stay in a folder under var/.
+    "is_chosen": bool(given("STORAGE_URL") or _BUCKET),
+    "key": given("SPACES_KEY"),
+    "secret": given("SPACES_SECRET"),
+    "endpoint": SPACES_ENDPOINT_URL,
+    "region": given("SPACES_REGION"),
+    "ca_file": given("SPACES_CA_FILE"),
+    # Only ever off for a server on this machine.
+    "checks_certificate": flag("SPACES_TLS_VERIFY", True),
+    "cdn_endpoint": given("SPACES_CDN_ENDPOINT_ID"),
+    "cdn_token": given("DO_API_TOKEN"),
+}
 
 # ------------------------------------------------------------------ scripts
 # Two requests to one site are at least so far apart, over all workers; a site's robots.txt may ask for more.

@@ -183,7 +183,9 @@ def choose_destination(name: str = "") -> Destination:
 
 
 def refuse_for_posts(destination: Destination) -> None:
-    """Raises NoDestination for a destination that takes posts."""
+    """Raises NoDestination for a destination that takes posts, or packages."""
+    if destination.is_storage:
+        raise NoDestination(f"{destination} is a storage of packages. Choose a Dailymotion destination.")
     if destination.is_for_posts:
         raise NoDestination(
             f"{destination} takes posts on social accounts, no whole videos. Choose a Dailymotion destination."

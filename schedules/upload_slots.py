@@ -140,8 +140,9 @@ class UploadSlot(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError for a zone or times that make no window, and where no videos go."""
-        if self.destination_id and self.destination.is_for_posts:
-            raise ValidationError({"destination": f"{self.destination} takes posts, no whole videos."})
+        if self.destination_id and not self.destination.is_for_videos:
+            takes = "packages" if self.destination.is_storage else "posts"
+            raise ValidationError({"destination": f"{self.destination} takes {takes}, no whole videos."})
         if self.day in Day.values and self.start_time and self.end_time and (why := self.nonsense):
             raise ValidationError(why)
 

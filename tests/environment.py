@@ -3,11 +3,16 @@
 import os
 import tempfile
 
-KEPT = {"DATABASE_URL", "REDIS_URL", "SLOTCAST_NOTHING_LEFT_OUT"}
+KEPT = {
+    "DATABASE_URL", "REDIS_URL", "SLOTCAST_NOTHING_LEFT_OUT",
+    # An S3 server of one's own for the tests of storage; without it they bring one along.
+    "SLOTCAST_TEST_S3_URL", "SLOTCAST_TEST_S3_KEY", "SLOTCAST_TEST_S3_SECRET", "SLOTCAST_TEST_S3_CA_FILE",
+}  # fmt: skip
 OWN = (
     "DAILYMOTION_", "ONLYSOCIAL_", "SPACES_", "UPLOAD_", "SANDBOX_", "SLOTCAST_", "LEASE_", "STALE_", "STALL_",
     "RECONCILE_", "ENCODING_", "LIBRARY_", "MEDIA_", "FETCH_", "OPENSUBTITLES_", "PIPELINE_",
     "PRE_UPLOAD_", "TRANSCODE_", "PUBLISH_", "CRON_", "DEMO", "DEBUG", "SECRET_KEY", "TIME_ZONE", "ALLOWED_HOSTS",
+    "STORAGE_", "DO_API_", "AWS_",
 )  # fmt: skip
 
 for name in list(os.environ):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
 from django.db import transaction
 
 from jobs import runner
 from jobs.errors import LostRace
-from uploader.upload_jobs import UploadJob, delivered
+from uploader.upload_jobs import UploadJob, UploadType, delivered
 
 
 class Refused(Exception):
@@ -22,9 +23,12 @@ def retry(job: UploadJob, *, who: str, now: datetime, attempts: int | None = Non
     """
     if not job.can_retry:
         raise Refused(f"already {job.get_status_display().lower()}")
-    if job.video is None and not job.remote_id:
+    if job.is_of_package:
+        refuse_without_files(job)
+    elif job.video is None and not job.remote_id:
         raise Refused("its video is no longer in the catalog")
-    if job.video is not None and (other := delivered(job.video, job.destination)):
+    video = job.video if job.upload_type == UploadType.VIDEO else None
+    if video is not None and (other := delivered(video, job.destination)):
         raise Refused(f"its video was delivered by upload {other.pk}")
     try:
         with transaction.atomic():
@@ -32,6 +36,12 @@ def retry(job: UploadJob, *, who: str, now: datetime, attempts: int | None = Non
             runner.wake(job.lane)
     except LostRace as error:
         raise Refused("changed meanwhile, or another upload of the same video is under way") from error
+
+
+def refuse_without_files(job: UploadJob) -> None:
+    """Raises Refused when what the job would send has been removed since."""
+    if not os.path.exists(job.local_path):
+        raise Refused("its files are gone; transcode the video again")
 
 
 def cancel(job: UploadJob, *, who: str, now: datetime) -> None:

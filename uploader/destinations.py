@@ -21,6 +21,9 @@ from uploader.platforms import onlysocial
 from uploader.platforms.dailymotion import Credentials, Dailymotion
 from uploader.platforms.errors import CredentialsRejected, Rejected
 from uploader.platforms.onlysocial import MEDIA_BYTES, OnlySocial
+from uploader.transfer import places, storage
+from uploader.transfer.places import Place
+from uploader.transfer.storage import Storage
 
 if TYPE_CHECKING:
     from uploader.platforms.dailymotion import Identity
@@ -40,7 +43,10 @@ POST_LIMITS: dict[str, int | None] = {
     "max_video_bytes": MEDIA_BYTES,
 }
 
-SECRETS = ("api_key", "api_secret", "password")
+# A storage counts nothing.
+STORAGE_LIMITS: dict[str, int | None] = dict.fromkeys(POST_LIMITS)
+
+SECRETS = ("api_key", "api_secret", "password", "cdn_token")
 # What the encrypted fields give when no key fits: the stored text itself.
 CIPHERTEXT = re.compile(r"gAAAA[\w-]{80,}=*")
 
@@ -48,6 +54,7 @@ CIPHERTEXT = re.compile(r"gAAAA[\w-]{80,}=*")
 class Platform(models.TextChoices):
     DAILYMOTION = "dailymotion", "Dailymotion"  # whole videos, on the hourly queue
     ONLYSOCIAL = "onlysocial", "OnlySocial"  # posts on social accounts
+    SPACES = "spaces", "Storage (Spaces, S3)"  # packages of HLS, in a bucket or a folder
 
 
 class Dialect(models.TextChoices):
@@ -75,6 +82,10 @@ class DestinationQuerySet(models.QuerySet["Destination"]):
     def for_posts(self) -> Self:
         """Those with social accounts."""
         return self.filter(platform=Platform.ONLYSOCIAL)
+
+    def for_packages(self) -> Self:
+        """Storages."""
+        return self.filter(platform=Platform.SPACES)
 
     def usable(self, now: datetime) -> Self:
         """Destinations that may start an upload at `now`."""
@@ -109,6 +120,15 @@ class Destination(models.Model):
     workspace = models.CharField(
         max_length=64, blank=True, help_text="Stands in the address of OnlySocial's dashboard, behind “/os/”"
     )
+    bucket = models.CharField(max_length=63, blank=True)
+    prefix = models.CharField(
+        max_length=200, blank=True, help_text="Everything is stored below it, for example slotcast/films"
+    )
+    region = models.CharField(max_length=32, blank=True, help_text="Of Spaces, for example fra1")
+    cdn_endpoint = models.CharField(
+        max_length=64, blank=True, help_text="Id of the CDN endpoint whose cache is purged after an upload"
+    )
+    cdn_token = EncryptedCharField(max_length=500, null=True, blank=True, verbose_name="API token of the CDN")
     post_format = models.CharField(
         max_length=8,
         choices=PostFormat,
@@ -180,6 +200,13 @@ class Destination(models.Model):
         return self.title or self.name
 
     def clean(self) -> None:
+        if self.is_storage:
+            if not self.credentials_from_environment:
+                try:
+                    _ = self.place
+                except JobError as error:
+                    raise ValidationError(str(error)) from error
+            return
         if self.is_for_posts:
             if not self.credentials_from_environment and not (self.api_key and self.workspace):
                 raise ValidationError(
@@ -208,6 +235,16 @@ class Destination(models.Model):
     def is_for_posts(self) -> bool:
         """It takes posts on social accounts, no whole videos."""
         return self.platform == Platform.ONLYSOCIAL
+
+    @property
+    def is_storage(self) -> bool:
+        """It takes packages of HLS."""
+        return self.platform == Platform.SPACES
+
+    @property
+    def is_for_videos(self) -> bool:
+        """It takes whole videos."""
+        return self.platform == Platform.DAILYMOTION
 
     @property
     def _unreadable(self) -> set[str]:
@@ -249,15 +286,13 @@ class Destination(models.Model):
 
         Raises CredentialsRejected when the stored secrets cannot be read.
         """
+        if self.is_storage:
+            raise Rejected(f"{self} is a storage. Choose a destination for videos or posts.")
         if self.credentials_from_environment:
             if self.is_for_posts:
                 return _social_credentials(**settings.ONLYSOCIAL)
             return Credentials(**dict[str, Any](settings.DAILYMOTION))
-        if self._unreadable:
-            raise CredentialsRejected(
-                f"The secrets of {self} cannot be read: SECRET_KEY has changed. Put the former key into "
-                "SECRET_KEY_FALLBACKS, or enter the secrets again."
-            )
+        self._refuse_unreadable()
         if self.is_for_posts:
             return _social_credentials(
                 key=self.api_key or "",
@@ -276,8 +311,38 @@ class Destination(models.Model):
             token_url=self.token_url,
         )
 
-    def open_client(self) -> Dailymotion | OnlySocial:
+    @property
+    def place(self) -> Place:
+        """Where a storage is. Raises NotAPlace, or CredentialsRejected when the stored keys cannot be read."""
+        if self.credentials_from_environment:
+            return places.of_environment()
+        self._refuse_unreadable()
+        return places.bucket(
+            name=self.bucket,
+            prefix=self.prefix.strip("/"),
+            key=self.api_key or "",
+            secret=self.api_secret or "",
+            endpoint=self.api_url,
+            region=self.region,
+        )
+
+    def _refuse_unreadable(self) -> None:
+        if self._unreadable:
+            raise CredentialsRejected(
+                f"The secrets of {self} cannot be read: SECRET_KEY has changed. Put the former key into "
+                "SECRET_KEY_FALLBACKS, or enter the secrets again."
+            )
+
+    def open_storage(self) -> Storage:
+        """Its storage. Raises Rejected for an account of a platform, and what `place` raises."""
+        if not self.is_storage:
+            raise Rejected(f"{self} is no storage. Choose a destination for packages.")
+        return Storage(self.place)
+
+    def open_client(self) -> Dailymotion | OnlySocial | Storage:
         """A client of its platform; close it after use. Raises CredentialsRejected."""
+        if self.is_storage:
+            return self.open_storage()
         credentials = self.credentials
         if isinstance(credentials, Credentials):
             return Dailymotion(credentials)
@@ -350,11 +415,13 @@ class Destination(models.Model):
         if self.health != Health.OK or (lifted and self.held_until is not None):
             self._set("healthy", now=now, health=Health.OK, health_message="", checked_at=now, **lifted)
 
-    def test_connection(self, *, who: str, now: datetime) -> Identity | onlysocial.Identity:
+    def test_connection(
+        self, *, who: str, now: datetime
+    ) -> Identity | onlysocial.Identity | storage.Identity:
         """Sign in and ask who we are; remembers the answer. Raises what the platform's client raises."""
         try:
             with self.open_client() as client:
-                identity: Identity | onlysocial.Identity = client.identify()
+                identity: Identity | onlysocial.Identity | storage.Identity = client.identify()
         except JobError as error:
             self._set(
                 "tested", now=now, who=who, why=str(error),
@@ -366,8 +433,10 @@ class Destination(models.Model):
             if self.held_kind == ErrorKind.CREDENTIALS
             else {}
         )
-        reached = "Reached" if self.is_for_posts else "Signed in as"
-        message = f"{reached} {identity.name or identity.profile_id}"
+        reached = {Platform.ONLYSOCIAL: "Reached", Platform.SPACES: "Wrote, read and deleted in"}
+        message = (
+            f"{reached.get(Platform(self.platform), 'Signed in as')} {identity.name or identity.profile_id}"
+        )
         self._set(
             "tested", now=now, who=who, why=message,
             health=Health.OK, health_message=message, checked_at=now, **lifted,
@@ -426,6 +495,21 @@ def ensure_onlysocial(now: datetime) -> Destination | None:
             "credentials_from_environment": True,
             "created_at": now,
             **POST_LIMITS,
+        },
+    )
+    return destination
+
+
+def ensure_storage(now: datetime) -> Destination:
+    """The destination `spaces` of the environment: the storage STORAGE_URL names, or a folder under var/."""
+    destination, _ = Destination.objects.get_or_create(
+        name="spaces",
+        defaults={
+            "title": "Storage",
+            "platform": Platform.SPACES,
+            "credentials_from_environment": True,
+            "created_at": now,
+            **STORAGE_LIMITS,
         },
     )
     return destination

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -21,6 +22,33 @@ if TYPE_CHECKING:
 class UploadType(models.TextChoices):
     VIDEO = "video", "Video"  # an episode or a film, to be a video there
     MEDIA = "media", "Media of a post"  # a file that a post will name by its id
+    HLS = "hls", "HLS rendition"  # segments and playlist of one rung of a package
+    SUBTITLE = "subtitle", "Subtitle"  # the files of one subtitle of a package
+    MASTER_PLAYLIST = "master_playlist", "Master playlist"  # what a player opens; last of a package
+
+
+# The three kinds of job that bring a package to a storage, in the order its files have to be there.
+PACKAGE_TYPES = (UploadType.HLS, UploadType.SUBTITLE, UploadType.MASTER_PLAYLIST)
+# What they are called by those who watch them, and what they carry.
+JOB_TYPES = {
+    UploadType.HLS: "upload-hls-to-s3",
+    UploadType.SUBTITLE: "upload-subtitle-to-s3",
+    UploadType.MASTER_PLAYLIST: "upload-master-playlist",
+    UploadType.VIDEO: "upload-video",
+    UploadType.MEDIA: "upload-media",
+}
+CONTENT_TYPES = {
+    UploadType.HLS: "video",
+    UploadType.SUBTITLE: "subtitle",
+    UploadType.MASTER_PLAYLIST: "playlist",
+    UploadType.VIDEO: "video",
+    UploadType.MEDIA: "video",
+}
+
+
+def new_client_id() -> str:
+    """By it whoever asked for an upload tells its events from others'; each retry has its own."""
+    return str(uuid.uuid4())
 
 
 def new_tag() -> str:
@@ -71,6 +99,19 @@ class UploadJob(TrackedJob):
     media_url = models.TextField(blank=True, editable=False)
     media_name = models.CharField(max_length=80, blank=True, editable=False)
 
+    # Of a package's upload: which package, what of it, where that lies here, and where it belongs there.
+    # The path there begins with the package's folder and is relative to the storage's prefix.
+    package = models.CharField(max_length=80, blank=True, editable=False)
+    label = models.CharField(max_length=32, blank=True, editable=False)
+    resolution = models.CharField(max_length=16, blank=True, editable=False)
+    language = models.CharField(max_length=35, blank=True, editable=False)
+    local_path = models.CharField(max_length=1000, blank=True, editable=False)
+    s3_path = models.CharField(max_length=700, blank=True, editable=False)
+    files_total = models.PositiveIntegerField(default=0, editable=False)
+    files_done = models.PositiveIntegerField(default=0, editable=False)
+    details = models.JSONField(default=dict, blank=True, editable=False)
+    client_id = models.CharField(max_length=36, default=new_client_id, editable=False)
+
     title = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     tag = models.CharField(max_length=16, default=new_tag, unique=True, editable=False)
@@ -113,15 +154,26 @@ class UploadJob(TrackedJob):
             models.UniqueConstraint(
                 fields=["media_name"], condition=~models.Q(media_name=""), name="upload_job_media_name"
             ),
+            models.CheckConstraint(
+                condition=~models.Q(upload_type__in=PACKAGE_TYPES)
+                | ~models.Q(package="") & ~models.Q(local_path="") & ~models.Q(s3_path=""),
+                name="upload_job_package_paths",
+            ),
+            # What belongs to one place in a storage is brought there by one job, which is retried.
+            models.UniqueConstraint(
+                fields=["destination", "s3_path"], condition=~models.Q(s3_path=""), name="upload_job_s3_path"
+            ),
             # A video is delivered to a destination by one job at a time.
             models.UniqueConstraint(
                 fields=["destination", "upload_type", "episode"],
-                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE]),
+                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE])
+                & ~models.Q(upload_type__in=PACKAGE_TYPES),
                 name="upload_job_episode_once",
             ),
             models.UniqueConstraint(
                 fields=["destination", "upload_type", "film"],
-                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE]),
+                condition=models.Q(status__in=[Status.WAITING, Status.ACTIVE])
+                & ~models.Q(upload_type__in=PACKAGE_TYPES),
                 name="upload_job_film_once",
             ),
         )
@@ -130,6 +182,12 @@ class UploadJob(TrackedJob):
             lease_index("upload_job_lease"),
             # The list of jobs by state, newest first.
             models.Index(fields=["status", "-id"], name="upload_job_status"),
+            # The jobs of one package: what the master playlist waits for.
+            models.Index(
+                fields=["destination", "package"],
+                condition=~models.Q(package=""),
+                name="upload_job_package",
+            ),
         )
 
     def __str__(self) -> str:
@@ -139,6 +197,20 @@ class UploadJob(TrackedJob):
     def video(self) -> Episode | Film | None:
         """What is uploaded; None when it was deleted from the catalog."""
         return self.episode or self.film
+
+    @property
+    def is_of_package(self) -> bool:
+        return self.upload_type in PACKAGE_TYPES
+
+    @property
+    def job_type(self) -> str:
+        """ "upload-hls-to-s3" and its like."""
+        return JOB_TYPES[UploadType(self.upload_type)]
+
+    @property
+    def content_type(self) -> str:
+        """ "video", "subtitle" or "playlist"."""
+        return CONTENT_TYPES[UploadType(self.upload_type)]
 
     @property
     def seconds_left(self) -> float | None:
@@ -156,6 +228,13 @@ class UploadJob(TrackedJob):
             from uploader.delivering import deliver
 
             deliver(self, run)
+
+    def retry(self, *, who: str, now: datetime, attempts: int | None = None) -> None:
+        """As any job's; whoever asks for it anew tells its events by an id of their own."""
+        super().retry(who=who, now=now, attempts=attempts)
+        columns: dict[str, Any] = {"client_id": new_client_id()}
+        UploadJob._base_manager.filter(pk=self.pk).update(**columns)
+        self._take(columns)
 
     def retry_delay(self, failures: int) -> timedelta:
         """UPLOAD_RETRY_DELAYS_SECONDS: the first entry after the first failure; the last one repeats."""
@@ -210,6 +289,6 @@ def delivered(video: Episode | Film, destination: Destination) -> UploadJob | No
 
 
 def uploads_of(video: Episode | Film, destination: Destination) -> models.QuerySet[UploadJob]:
-    """Every upload job of the video to the destination."""
+    """Every upload job of the video itself to the destination."""
     same = {"episode": video} if isinstance(video, Episode) else {"film": video}
-    return destination.upload_jobs.filter(**same)
+    return destination.upload_jobs.filter(upload_type=UploadType.VIDEO, **same)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -58,7 +59,8 @@ def filled(row: Destination | None = None, **changes: Any) -> dict[str, Any]:
         "name", "title", "platform", "dialect", "profile_id", "username", "api_url", "token_url", "category",
         "language", "visibility", "title_template", "description_template", "tags", "interval_seconds",
         "max_videos_per_day", "max_seconds_per_day", "max_bytes_per_day", "max_video_bytes",
-        "max_video_seconds", "max_attempts", "workspace", "post_format",
+        "max_video_seconds", "max_attempts", "workspace", "post_format", "bucket", "prefix", "region",
+        "cdn_endpoint",
     )  # fmt: skip
     fields = {name: getattr(row, name) for name in names}
     flags = {name: "on" for name in ("is_active", "credentials_from_environment") if getattr(row, name)}
@@ -356,3 +358,44 @@ def test_a_new_destination_is_added(client: Client) -> None:
     fields = filled(name="second", new_api_key="k", new_api_secret="s", is_active="on")
     assert client.post(address(Destination, "add"), fields).status_code == 302
     assert Destination.objects.get().api_secret == "s"
+
+
+# -------------------------------------------------------------------- storages
+
+
+STORAGE = {
+    "name": "films", "title": "Films", "platform": "spaces", "bucket": "my-space", "prefix": "films", "region": "fra1",
+    "cdn_endpoint": "0000-1111", "new_api_key": "KEY-canary-1", "new_api_secret": "SECRET-canary-2",
+    "new_cdn_token": "TOKEN-canary-3",
+}  # fmt: skip
+
+
+def test_a_storage_is_added_with_its_secrets_encrypted_and_never_shown(client: Client) -> None:
+    assert client.post(address(Destination, "add"), filled(None, **STORAGE)).status_code == 302
+    row = Destination.objects.get(name="films")
+    assert (row.api_secret, row.cdn_token) == ("SECRET-canary-2", "TOKEN-canary-3")
+    assert str(row.place) == "Bucket my-space/films at fra1.digitaloceanspaces.com"
+    assert [
+        getattr(row, name) for name in ("max_videos_per_day", "max_video_bytes", "max_video_seconds")
+    ] == [None] * 3
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT api_secret, cdn_token FROM uploader_destination WHERE id = %s", [row.pk])
+        assert not [column for column in cursor.fetchone() if "canary" in column]
+    page = client.get(address(row, "change", row.pk)).content.decode()
+    assert "my-space" in page and "canary" not in page
+    assert "Title template" not in page and "Workspace" not in page
+
+
+def test_a_storage_without_its_place_is_refused_with_the_reason(client: Client) -> None:
+    answer = client.post(address(Destination, "add"), filled(None, **{**STORAGE, "region": ""}))
+    assert "Say where the bucket is" in answer.content.decode()
+    answer = client.post(address(Destination, "add"), filled(None, **{**STORAGE, "bucket": "No_Bucket"}))
+    assert "is no name of a bucket" in answer.content.decode()
+
+
+def test_the_keys_of_a_storage_are_not_sent_to_another_address(client: Client) -> None:
+    client.post(address(Destination, "add"), filled(None, **STORAGE))
+    row = Destination.objects.get(name="films")
+    sent = {name: value for name, value in STORAGE.items() if not name.startswith("new_")}
+    page = save(client, row, **sent, api_url="https://s3.example.com")
+    assert "enter API key and API secret again" in page

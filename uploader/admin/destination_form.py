@@ -19,7 +19,7 @@ from unfold.widgets import (
 )
 
 from uploader import metadata
-from uploader.destinations import POST_LIMITS, Platform
+from uploader.destinations import POST_LIMITS, STORAGE_LIMITS, Platform
 from uploader.models import Destination, Episode, Film
 from uploader.platforms.onlysocial.client import WORKSPACE
 
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 else:
     ModelForm = forms.ModelForm
 
-SECRETS = {"api_key": "API key", "api_secret": "API secret", "password": "Password"}
+SECRETS = {
+    "api_key": "API key",
+    "api_secret": "API secret",
+    "password": "Password",
+    "cdn_token": "API token of the CDN",
+}
+# Which of a platform's secrets are sent to its API address; the CDN's token goes to DigitalOcean alone.
+SENT_TO_ADDRESS = ("api_key", "api_secret", "password")
 VARIABLES = {
     "DAILYMOTION_API_KEY": "key",
     "DAILYMOTION_API_SECRET": "secret",
@@ -46,6 +53,16 @@ SOCIAL_VARIABLES = {
     "ONLYSOCIAL_WORKSPACE": "workspace",
     "ONLYSOCIAL_API_URL": "api_url",
     "ONLYSOCIAL_POST_FORMAT": "post_format",
+}
+
+STORAGE_VARIABLES = {
+    "STORAGE_URL or SPACES_BUCKET": "is_chosen",
+    "SPACES_KEY": "key",
+    "SPACES_SECRET": "secret",
+    "SPACES_ENDPOINT_URL": "endpoint",
+    "SPACES_REGION": "region",
+    "SPACES_CDN_ENDPOINT_ID": "cdn_endpoint",
+    "DO_API_TOKEN": "cdn_token",
 }
 
 
@@ -80,9 +97,11 @@ class DestinationForm(ModelForm):
     new_api_key = SecretField("API key")
     new_api_secret = SecretField("API secret")
     new_password = SecretField("Password")
+    new_cdn_token = SecretField("API token of the CDN")
     clear_api_key = ClearField("API key")
     clear_api_secret = ClearField("API secret")
     clear_password = ClearField("password")
+    clear_cdn_token = ClearField("API token of the CDN")
     api_url = AddressField("API address")
     token_url = AddressField("Token address")
 
@@ -124,6 +143,8 @@ class DestinationForm(ModelForm):
         if self.instance.pk is None and data.get("platform") == Platform.ONLYSOCIAL:
             # The limits of videos do not show for it.
             data |= {**POST_LIMITS, "max_video_bytes": self.media_limit(data)}
+        if self.instance.pk is None and data.get("platform") == Platform.SPACES:
+            data |= STORAGE_LIMITS
         for name, label in SECRETS.items():
             if data.get(f"new_{name}") and data.get(f"clear_{name}"):
                 self.add_error(f"clear_{name}", f"Either give a new {label} or clear it, not both.")
@@ -149,7 +170,8 @@ class DestinationForm(ModelForm):
         return [
             label
             for name, label in SECRETS.items()
-            if getattr(self.instance, name)
+            if name in SENT_TO_ADDRESS
+            and getattr(self.instance, name)
             and not self.cleaned_data.get(f"new_{name}")
             and not self.cleaned_data.get(f"clear_{name}")
         ]
@@ -219,17 +241,20 @@ def is_loopback(host: str) -> bool:
 def environment_html(row: Destination) -> SafeString:
     """The variables that hold the credentials, and which of them are set; no values.
 
-    A destination that is not made yet may become one of either platform.
+    A destination that is not made yet may become one of any platform.
     """
-    known = [(VARIABLES, settings.DAILYMOTION), (SOCIAL_VARIABLES, settings.ONLYSOCIAL)]
-    if row.pk is not None:
-        known = known[1:] if row.is_for_posts else known[:1]
+    known = {
+        Platform.DAILYMOTION: (VARIABLES, settings.DAILYMOTION),
+        Platform.ONLYSOCIAL: (SOCIAL_VARIABLES, settings.ONLYSOCIAL),
+        Platform.SPACES: (STORAGE_VARIABLES, settings.STORAGE),
+    }
+    chosen = list(known.values()) if row.pk is None else [known[Platform(row.platform)]]
     rows = format_html_join(
         "",
         "<li><code>{}</code> – {}</li>",
         [
             (name, "set" if given[key] else "not set")
-            for variables, given in known
+            for variables, given in chosen
             for name, key in variables.items()
         ],
     )

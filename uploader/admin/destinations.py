@@ -41,16 +41,24 @@ from uploader.admin.destination_form import (
     state_of,
     tried,
 )
+from uploader.destinations import Platform
 from uploader.models import Destination, LedgerEntry, SocialAccount
 
 HEALTH_COLOURS = {"Not tested yet": "info", "Working": "success", "Failing": "danger"}
-# What is only asked for where the credentials are kept here: of either platform, of one of them.
+# What is only asked for where the credentials are kept here: of any platform, of two, of one of them.
 OWN_FIELDS = ("api_url", "new_api_key", "clear_api_key")
-OWN_OF_VIDEOS = (
-    "dialect", "profile_id", "username", "token_url",
-    "new_api_secret", "clear_api_secret", "new_password", "clear_password",
-)  # fmt: skip
+OWN_OF_PAIRS = ("new_api_secret", "clear_api_secret")
+OWN_OF_VIDEOS = ("dialect", "profile_id", "username", "token_url", "new_password", "clear_password")
 OWN_OF_POSTS = ("workspace",)
+OWN_OF_STORAGES = (
+    "bucket", "prefix", "region", "cdn_endpoint", "new_cdn_token", "clear_cdn_token",
+)  # fmt: skip
+# The secrets each platform has.
+SECRETS_OF = {
+    Platform.DAILYMOTION: ("api_key", "api_secret", "password"),
+    Platform.ONLYSOCIAL: ("api_key",),
+    Platform.SPACES: ("api_key", "api_secret", "cdn_token"),
+}
 SENT = (
     "category", "language", "is_for_kids", "visibility", "tags", "title_template", "description_template",
     "preview",
@@ -64,6 +72,9 @@ PACE = ("interval_seconds", "max_attempts")
 KEPT_HERE = "credentials_from_environment == false"
 FOR_VIDEOS = "(typeof platform === 'undefined' || platform == 'dailymotion')"
 FOR_POSTS = "(typeof platform === 'undefined' || platform == 'onlysocial')"
+FOR_STORAGES = "(typeof platform === 'undefined' || platform == 'spaces')"
+FOR_PAIRS = "(typeof platform === 'undefined' || platform != 'onlysocial')"
+FOR_SIZED = "(typeof platform === 'undefined' || platform != 'spaces')"
 STATE = ("health_badge", "health_message", "checked_at", "paused_text", "held_text")
 USE_COLOURS = {"In use": "success", "Off": None, "Paused": "warning", "Held": "danger"}
 
@@ -79,7 +90,8 @@ class DestinationAdmin(StaffAdmin):
     actions = ("test_chosen", "pause_chosen", "resume_chosen")
     actions_detail = ("test_connection", "update_accounts", "pause", "resume")
     readonly_fields = (
-        "environment", "api_key_state", "api_secret_state", "password_state", "preview", "allowance",
+        "environment", "api_key_state", "api_secret_state", "password_state", "cdn_token_state", "preview",
+        "allowance",
         "health_badge", "health_message", "checked_at", "paused_text", "held_text", "social_accounts",
     )  # fmt: skip
     conditional_fields = {
@@ -87,30 +99,39 @@ class DestinationAdmin(StaffAdmin):
         **dict.fromkeys(OWN_FIELDS, KEPT_HERE),
         **dict.fromkeys(OWN_OF_VIDEOS, f"{KEPT_HERE} && {FOR_VIDEOS}"),
         **dict.fromkeys(OWN_OF_POSTS, f"{KEPT_HERE} && {FOR_POSTS}"),
+        **dict.fromkeys(OWN_OF_PAIRS, f"{KEPT_HERE} && {FOR_PAIRS}"),
+        **dict.fromkeys(OWN_OF_STORAGES, f"{KEPT_HERE} && {FOR_STORAGES}"),
         **dict.fromkeys((*SENT, *LIMITS, "interval_seconds"), FOR_VIDEOS),
         "post_format": FOR_POSTS,
-        POST_LIMIT: "true",
+        POST_LIMIT: FOR_SIZED,
     }
 
     def get_fieldsets(self, request: HttpRequest, obj: Destination | None = None) -> Any:
         """What the row's platform needs; for a new row all of it, of which the page shows the half chosen."""
-        videos = obj is None or not obj.is_for_posts
+        videos = obj is None or obj.is_for_videos
         posts = obj is None or obj.is_for_posts
+        storages = obj is None or obj.is_storage
         own = (
             *(("dialect", "profile_id", "username") if videos else ()),
             *(("workspace",) if posts else ()),
+            *(("bucket", "prefix", "region") if storages else ()),
             *self.secret_fields(request, obj),
+            *(("cdn_endpoint",) if storages else ()),
             "api_url",
             *(("token_url",) if videos else ()),
         )
         sent = (*(SENT if videos else ()), *(("post_format",) if posts else ()))
-        limits = LIMITS if videos else (POST_LIMIT,)
+        limits = LIMITS if videos else (POST_LIMIT,) if posts else ()
         return [
             ("Account", {"fields": ("name", "title", "platform", "is_active")}),
             ("Credentials", {"fields": ("credentials_from_environment", "environment", *own)}),
             *([("Social accounts", {"fields": ("social_accounts",)})] if obj and posts else []),
-            ("What is sent", {"fields": sent}),
-            ("Limits", {"fields": (*limits, "allowance") if obj and videos else limits}),
+            *([("What is sent", {"fields": sent})] if sent else []),
+            *(
+                [("Limits", {"fields": (*limits, "allowance") if obj and videos else limits})]
+                if limits
+                else []
+            ),
             ("Pace", {"fields": PACE if videos else PACE[1:]}),
             *([("State", {"fields": STATE})] if obj else []),
         ]
@@ -122,7 +143,7 @@ class DestinationAdmin(StaffAdmin):
 
     def secret_fields(self, request: HttpRequest, obj: Destination | None) -> list[Any]:
         """Inputs that never show a value; for whoever may only look: whether there is one."""
-        names = ["api_key"] if obj is not None and obj.is_for_posts else list(SECRETS)
+        names = list(SECRETS) if obj is None else SECRETS_OF[Platform(obj.platform)]
         if not self.has_act_permission(request):
             return [f"{name}_state" for name in names]
         return [
@@ -276,7 +297,7 @@ class DestinationAdmin(StaffAdmin):
 
     @display(description="Last 24 hours")
     def today(self, row: Any) -> str:
-        if row.is_for_posts:
+        if not row.is_for_videos:
             return "–"
         limit = row.max_videos_per_day
         label = f"{row.videos_today} of {limit}" if limit else f"{row.videos_today} videos"
@@ -284,7 +305,7 @@ class DestinationAdmin(StaffAdmin):
 
     @display(description="Interval", ordering="interval_seconds")
     def interval_text(self, row: Destination) -> str:
-        if row.is_for_posts:
+        if not row.is_for_videos:
             return "–"
         return spoken_length(row.interval.total_seconds())
 
@@ -307,6 +328,10 @@ class DestinationAdmin(StaffAdmin):
     @display(description="Password")
     def password_state(self, row: Destination) -> str:
         return state_of(row, "password")
+
+    @display(description="API token of the CDN")
+    def cdn_token_state(self, row: Destination) -> str:
+        return state_of(row, "cdn_token")
 
     @display(description="Used in 24 hours")
     def allowance(self, row: Destination) -> str:

@@ -20,6 +20,8 @@ from django.utils import timezone
 from jobs import health
 from jobs.errors import JobError
 from uploader.destinations import Destination
+from uploader.transfer import places
+from uploader.transfer.storage import Storage
 
 LITTLE_SPACE_BYTES = 2_000_000_000
 
@@ -41,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--offline", action="store_true", help="Do not call the platforms")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = [*database(), *queue(), *library()]
+        findings = [*database(), *queue(), *library(), *storage(offline=options["offline"])]
         if not findings[0].fix:
             # The rest is written in the database.
             findings += [*people(), *processes()]
@@ -101,6 +103,29 @@ def library() -> Iterator[Finding]:
     free = shutil.disk_usage(settings.VAR_DIR).free
     fix = "Make room: the database and posters are written there." if free < LITTLE_SPACE_BYTES else ""
     yield Finding("Disk", f"{free / 1e9:.1f} GB free under {settings.VAR_DIR}", fix)
+
+
+def storage(*, offline: bool) -> Iterator[Finding]:
+    """Where packages of HLS go: can it be written, read and cleared?"""
+    try:
+        place = places.of_environment()
+        found = str(place)
+        if isinstance(place, places.Folder) or not offline:
+            with Storage(place) as opened:
+                opened.identify()
+            found = f"{place}, takes and gives files"
+    except JobError as error:
+        fix = "Correct STORAGE_URL and the SPACES_ variables in .env, then run doctor again."
+        yield Finding("Storage", str(error), fix)
+        return
+    if isinstance(place, places.Bucket) and not place.checks_certificate:
+        yield Finding(
+            "Storage",
+            f"{found}; its certificate is not checked",
+            "Take SPACES_TLS_VERIFY=0 out of .env; name the file of its authority in SPACES_CA_FILE.",
+        )
+        return
+    yield Finding("Storage", found)
 
 
 def people() -> Iterator[Finding]:
