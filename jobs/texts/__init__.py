@@ -1,0 +1,1 @@
+"""What is made of a text: cleaned, summarised, its names found, turned into numbers; each by a tool one may replace."""
