@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.conftest import chromium
 
-START_SECONDS = 30
+START_SECONDS = 90
 REFUSAL = re.compile(r"(status of|Status Error Code) (409|413|415|422)")
 ZONE = "Europe/Berlin"
 
@@ -34,37 +36,76 @@ def database_url() -> str:
     return f"postgres://{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}/{found['NAME']}"
 
 
-@pytest.fixture
-def server(transactional_db: None, library: Path, tmp_path: Path) -> Iterator[str]:
-    """The address of the web process, as the Procfile starts it, on an empty database."""
+@dataclass
+class Web:
+    """A web process: its address, where its library is and what it says."""
+
+    address: str
+    folder: Path
+
+    @property
+    def library(self) -> Path:
+        return self.folder / "library"
+
+    @property
+    def media(self) -> Path:
+        return self.folder / "media"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "web.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """The web process, as the Procfile starts it; one serves all tests of this run."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    found = Web(f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("web"))
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         "SLOTCAST_PROCESS": "web",
         "DATABASE_URL": database_url(),
         "SECRET_KEY": settings.SECRET_KEY,
-        "LIBRARY_ROOT": str(library),
+        "LIBRARY_ROOT": str(found.library),
+        "MEDIA_ROOT": str(found.media),
         "ALLOWED_HOSTS": "127.0.0.1",
     }
     command = [sys.executable, "-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port)]
-    with (tmp_path / "web.log").open("wb") as log:
+    with (found.folder / "web.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "config.asgi:application"],
             cwd=settings.BASE_DIR, env=environment, stderr=log, stdout=log,
         )  # fmt: skip
         try:
             wait_for(port, process)
-            yield f"http://127.0.0.1:{port}"
+            yield found
         finally:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
             process.wait()
-    assert "Traceback" not in (tmp_path / "web.log").read_text()
+
+
+@pytest.fixture
+def library(web: Web, settings: Any) -> Path:
+    """The library of the web process, empty."""
+    for folder in (web.library, web.media):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    settings.LIBRARY_ROOT, settings.MEDIA_ROOT = web.library, web.media
+    return web.library
+
+
+@pytest.fixture
+def server(transactional_db: None, library: Path, web: Web) -> Iterator[str]:
+    """The address of the web process, on an empty database and library; it must not stumble meanwhile."""
+    said = len(web.log)
+    yield web.address
+    assert "Traceback" not in web.log[said:]
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
