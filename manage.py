@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if sys.argv[1:2] == ["worker"]:
+        os.environ.setdefault("SLOTCAST_PROCESS", "supervisor")
     for argument in sys.argv:
         refuse_unreadable(argument)
     from django.core.management import execute_from_command_line

@@ -11,6 +11,9 @@ from schedules import api as schedules_api
 from schedules.posts import api as posts_api
 from schedules.posts import cron_api
 
+# Whoever asks for an address gets all of them, in processes that load no page at their start, too.
+admin.autodiscover()
+
 urlpatterns = [
     path("", control_room, name="control-room"),
     path("healthz", views.healthz),
