@@ -227,7 +227,9 @@ ENCODING_GIVE_UP_SECONDS = seconds("ENCODING_GIVE_UP_SECONDS", 24 * 3600)
 # Films at work and finished packages. Machines that share the work on one film share this folder, as the library.
 TRANSCODE_ROOT = Path(given("TRANSCODE_ROOT", str(VAR_DIR / "transcoding"))).expanduser()
 TRANSCODE_RETRY_SECONDS = seconds("TRANSCODE_RETRY_SECONDS", 5 if DEMO else 30)
-# A film twice as long and more is encoded in pieces of so long, which several workers do side by side.
+# The length of a segment: how soon players change the resolution, and how many files there are.
+TRANSCODE_SEGMENT_SECONDS = seconds("TRANSCODE_SEGMENT_SECONDS", 4)
+# Films at least four times as long are encoded in pieces of so long, which several workers do side by side.
 TRANSCODE_PIECE_SECONDS = seconds("TRANSCODE_PIECE_SECONDS", 60)
 
 # Whose clock the times of weekly windows are of, unless a window names another zone.

@@ -8,5 +8,8 @@ class UploaderConfig(AppConfig):
     def ready(self) -> None:
         from jobs import ticker
         from uploader import social_accounts
+        from uploader.transcoding import outcomes, workfiles
 
         ticker.register("social accounts", social_accounts.sync_due, every_seconds=30)
+        ticker.register("transcoding files", workfiles.sweep, every_seconds=60)
+        outcomes.connect()

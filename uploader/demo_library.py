@@ -1,7 +1,6 @@
 """A small library to try the product with: two series and a film, real videos made on the spot."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import imageio_ffmpeg
-
 from uploader.catalog import Film, Series
 from uploader.importing import import_film, import_series
+from uploader.transcoding.ffmpeg import program as ffmpeg
 
 HARBOUR = ("Fog", "The Pilot", "Low Water", "Cargo", "The Lantern", "Slack Tide")
 NIGHT_TRAIN = ("Departure", "Coach Nine", "The Border", "A Stop in the Snow", "Arrival")
@@ -67,11 +65,6 @@ def import_demo_library(root: Path, *, now: datetime) -> list[Series | Film]:
     reports = [import_series(root / name, now=now) for name in INTROS]
     reports.append(import_film(root / f"{FILM}.mp4", title=FILM, now=now))
     return [report.subject for report in reports if report.subject]
-
-
-def ffmpeg() -> str:
-    """The system's ffmpeg, else the one that comes with imageio-ffmpeg."""
-    return shutil.which("ffmpeg") or str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 def make_video(recipe: Recipe) -> None:

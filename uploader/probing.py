@@ -92,7 +92,7 @@ def examine(file: BinaryIO, name: str) -> Probe:
         error.fingerprint, error.size_bytes = mark, status.st_size
         raise
     except OSError as exc:
-        raise _disk_fails(name, exc) from exc
+        raise disk_fails(name, exc) from exc
     if library.fingerprint(os.fstat(file.fileno())) != mark:
         raise Unreadable(
             f"File {library.shown(name)} is being written to. Wait until it is complete, then retry."
@@ -112,13 +112,13 @@ def poster(path: Path, seconds: float, target: Path) -> None:
 def poster_of(file: BinaryIO, name: str, seconds: float, target: Path, *, formats: str = FORMATS) -> None:
     """As `poster`, of an open `file` known to an operator as `name`."""
     try:
-        with _container(file, name, formats) as container:
+        with demuxed(file, name, formats) as container:
             frame = _picture_at(container, seconds) or _picture_at(container, 0)
             if frame is None:
                 _refuse(name, "holds no picture that can be decoded")
             small = frame.reformat(*_poster_shape(frame, container), format="yuvj420p")
     except OSError as exc:
-        raise _disk_fails(name, exc) from exc
+        raise disk_fails(name, exc) from exc
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".poster-") as folder:
         made = Path(folder) / "poster.jpg"
@@ -137,7 +137,7 @@ def _examine(file: BinaryIO, name: str, size_bytes: int, mark: str) -> Probe:
         _refuse(name, "is empty (0 bytes)", "Copy it again, then retry.")
     if missing := missing_part(file, size_bytes):
         _refuse(name, f"is truncated: {missing}", "Copy or download it again, then retry.")
-    with _container(file, name) as container:
+    with demuxed(file, name) as container:
         streams = [_described(stream) for stream in container.streams]
         video = next((s for s in streams if s["type"] == "video" and not s["is_cover"]), None)
         if video is None or not video["width"] or not video["height"]:
@@ -156,7 +156,7 @@ def _examine(file: BinaryIO, name: str, size_bytes: int, mark: str) -> Probe:
 
 
 @contextmanager
-def _container(file: BinaryIO, name: str, formats: str = FORMATS) -> Iterator[InputContainer]:
+def demuxed(file: BinaryIO, name: str, formats: str = FORMATS) -> Iterator[InputContainer]:
     """`file` as a demuxer sees it; FFmpeg's complaints, also in the block, become `Unreadable`."""
     file.seek(0)
     try:
@@ -293,7 +293,7 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
-def _disk_fails(name: str, error: OSError) -> library.LibraryUnavailable:
+def disk_fails(name: str, error: OSError) -> library.LibraryUnavailable:
     return library.LibraryUnavailable(
         f"File {library.shown(name)} could not be read ({error.strerror or error}). "
         "Check the library's disk; the work goes on by itself then.",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
 from jobs.lifecycle import Status, TrackedJob, TrackedJobQuerySet, claim_index, lease_index
+
+if TYPE_CHECKING:
+    from jobs.running import Run
 
 
 class TranscodePieceQuerySet(TrackedJobQuerySet["TranscodePiece"]):
@@ -34,6 +37,7 @@ class TranscodePiece(TrackedJob):
     has_video = models.BooleanField(default=True, editable=False)
     has_audio = models.BooleanField(default=False, editable=False)
     frames_done = models.BigIntegerField(default=0, editable=False)
+    frames_per_second = models.FloatField(default=0, editable=False)
     max_attempts = models.PositiveIntegerField(default=1)
 
     objects = TranscodePieceQuerySet.as_manager()  # type: ignore[misc]
@@ -51,3 +55,8 @@ class TranscodePiece(TrackedJob):
 
     def __str__(self) -> str:
         return f"Piece {self.number + 1} of transcoding {self.job_id}"
+
+    def perform(self, run: Run) -> None:
+        from uploader.transcoding.encoding import encode_piece
+
+        encode_piece(self, run)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
 from jobs.lifecycle import Status, TrackedJob, claim_index, lease_index
 from uploader.catalog import Episode, Film
+
+if TYPE_CHECKING:
+    from jobs.running import Run
 
 
 class Stage(models.TextChoices):
@@ -157,6 +160,11 @@ class TranscodeJob(TrackedJob):
         return Path(settings.TRANSCODE_ROOT) / self.package_path if self.package_path else None
 
     # ---------------------------------------------------------------- its life
+
+    def perform(self, run: Run) -> None:
+        from uploader.transcoding.making import make_package
+
+        make_package(self, run)
 
     def retry_delay(self, failures: int) -> timedelta:
         """TRANSCODE_RETRY_SECONDS after the first failure, twice as long after each further one."""
