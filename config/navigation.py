@@ -46,6 +46,7 @@ GROUPS: dict[str, list[Item]] = {
     ],
     "Pipeline": [
         Item("jobs.PipelineJob", "Pipeline jobs", "account_tree"),
+        Item("jobs.PipelineSchedule", "Pipeline schedules", "event_repeat"),
         Item("jobs.Source", "Sources", "travel_explore"),
         Item("jobs.Work", "Works", "menu_book"),
         Item("jobs.Edition", "Editions", "translate"),

@@ -8,9 +8,10 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs import tallies, throughput, ticker
-        from jobs.pipeline import outcomes
+        from jobs.pipeline import outcomes, timetable
 
         post_migrate.connect(tallies.install, dispatch_uid="tallies")
         ticker.register("tallies", tallies.merge, every_seconds=20)
         ticker.register("hours", throughput.merge, every_seconds=300)
         outcomes.listen()
+        ticker.register("pipeline schedules", timetable.tick, every_seconds=1)

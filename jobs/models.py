@@ -4,6 +4,7 @@ pipeline jobs and what they are about."""
 from jobs.events import Event
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
+from jobs.pipeline.timetable import PipelineSchedule
 from jobs.polite.hosts import FetchHost
 from jobs.tallies import Tally
 from jobs.throughput import HourDone
@@ -15,6 +16,7 @@ __all__ = [
     "FetchHost",
     "HourDone",
     "PipelineJob",
+    "PipelineSchedule",
     "Segment",
     "Source",
     "Tally",

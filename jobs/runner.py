@@ -6,9 +6,11 @@ a task delivered twice finds nothing to claim, a lost one is made up for by the 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # A drain gives its worker back after so long, so that recycling and time-outs of the cluster keep working.
 DRAIN_SECONDS = 60
+# A job that takes less is claimed together with others.
+SHORT_SECONDS = 0.2
 # A job held without a time (credentials) is looked at again after so long.
 HOLD_SECONDS = 900
 # What a broker that is away raises, whichever it is.
@@ -46,6 +50,8 @@ class Work(NamedTuple):
 
 
 _works: dict[str, list[Work]] = {}
+# How long the last job of a model took in this process.
+_last_took: dict[type[TrackedJob], float] = {}
 
 
 class _Pending(threading.local):
@@ -119,11 +125,14 @@ def wake_waiting(now: datetime) -> list[str]:
 def call_help(lane: str) -> None:
     """Wake another worker when there is more than this one can claim at once; it calls the next one."""
     now = timezone.now()
-    if any(
-        model._default_manager.claimable(now)[model.claim_batch : model.claim_batch + 1].exists()
-        for model in job_models(lane)
-    ):
+    sizes = {model: batch_size(model) for model in job_models(lane)}
+    if any(model._default_manager.claimable(now)[size : size + 1].exists() for model, size in sizes.items()):
         enqueue(lane)
+
+
+def batch_size(model: type[TrackedJob]) -> int:
+    """How many jobs to claim at once: one while they take long, so that none waits behind another."""
+    return model.claim_batch if _last_took.get(model, SHORT_SECONDS) < SHORT_SECONDS else 1
 
 
 def drain(lane: str, *, seconds: float = DRAIN_SECONDS) -> int:
@@ -141,14 +150,41 @@ def drain(lane: str, *, seconds: float = DRAIN_SECONDS) -> int:
 
 
 def run_batch(model: type[TrackedJob]) -> int:
-    """Claim up to the model's batch and run each; what a stop leaves over goes back to the line."""
-    jobs = model._default_manager.claim(new_token(process_id()), now=timezone.now(), limit=model.claim_batch)
-    for position, job in enumerate(jobs):
-        if position and stopping():
-            job.release(now=timezone.now())
-        elif not position or still_held(job, now=timezone.now()):
-            execute(job)
+    """Claim a batch of the model and run each; what waits behind a slow one, or a stop, goes back to the line."""
+    jobs = model._default_manager.claim(new_token(process_id()), now=timezone.now(), limit=batch_size(model))
+    batch = Batch(jobs)
+    while job := batch.take():
+        if job is not jobs[0] and stopping():
+            batch.give_back(job)
+        elif job is jobs[0] or still_held(job, now=timezone.now()):
+            began = time.monotonic()
+            execute(job, batch)
+            _last_took[model] = time.monotonic() - began
     return len(jobs)
+
+
+class Batch:
+    """Jobs that one worker claimed together; the supervising thread gives back those behind a slow one."""
+
+    def __init__(self, jobs: list[TrackedJob]) -> None:
+        self._waiting = deque(jobs)
+        self._lock = threading.Lock()
+
+    def take(self) -> TrackedJob | None:
+        """The next one to run, which is then nobody else's to give back."""
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def give_back(self, *also: TrackedJob) -> None:
+        """All that wait go back to the line; one that another worker has by now is left to it."""
+        with self._lock:
+            waiting = [*also, *self._waiting]
+            self._waiting.clear()
+        for job in waiting:
+            with contextlib.suppress(LeaseLost):
+                job.release(now=timezone.now())
+        if waiting:
+            enqueue(waiting[0].lane)
 
 
 def still_held(job: TrackedJob, *, now: datetime) -> bool:
@@ -164,9 +200,9 @@ def still_held(job: TrackedJob, *, now: datetime) -> bool:
     return True
 
 
-def execute(job: TrackedJob) -> None:
-    """Run one claimed job to the end of its attempt and write what came of it."""
-    run = Run(job, stopping=stopping)
+def execute(job: TrackedJob, batch: Batch | None = None) -> None:
+    """Run one claimed job to the end of its attempt and write what came of it; `batch` waits behind it."""
+    run = Run(job, stopping=stopping, when_slow=batch.give_back if batch else None)
     try:
         with supervision.over(run):
             job.perform(run)

@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 LOOK_EVERY_SECONDS = 0.5
 WRITE_EVERY_SECONDS = 1.0
+# What was claimed together with a job that takes longer goes back to the line.
+SLOW_SECONDS = 1.0
 
 _counter = itertools.count(1)
 
@@ -68,8 +70,15 @@ def patiently(write: Callable[[], T]) -> T:
 class Run:
     """What the work of a job sees of its own attempt."""
 
-    def __init__(self, job: TrackedJob, *, stopping: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        job: TrackedJob,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+        when_slow: Callable[[], object] | None = None,
+    ) -> None:
         self.job = job
+        self._when_slow = when_slow
         self.interruption: JobError | None = None
         self._stopping = stopping
         self._awake = threading.Event()
@@ -78,7 +87,7 @@ class Run:
         self._done = 0
         self._total = 0
         self._written = -1
-        self._moved_at = time.monotonic()
+        self._began_at = self._moved_at = time.monotonic()
         self._wrote_at = 0.0
         self._renewed_at = time.monotonic()
         self._renewed_wall = time.time()
@@ -196,10 +205,13 @@ class Run:
 
     def look(self) -> None:
         """One round: notice a stop, a cancel, a stall; write progress; renew the lease."""
+        mono = time.monotonic()
+        if self._when_slow is not None and mono - self._began_at > SLOW_SECONDS:
+            when_slow, self._when_slow = self._when_slow, None
+            when_slow()
         if self.interruption is not None:
             self._break_in()
             return
-        mono = time.monotonic()
         if self._stopping():
             self.interrupt(Released())
         elif self._watch_stall and not self._is_all_sent and mono - self._moved_at > settings.STALL_SECONDS:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.events import Event, job_changed
-from jobs.pipeline import live
-from jobs.pipeline.pipeline_jobs import PipelineJob
+from jobs.pipeline import live, needs
+from jobs.pipeline.pipeline_jobs import PipelineJob, Status
 
 
 def listen() -> None:
@@ -15,3 +15,9 @@ def listen() -> None:
 
 def changed(sender: type[PipelineJob], job: PipelineJob, event: Event, **_: Any) -> None:
     live.tell(job)
+    if event.new == event.old:
+        return
+    if event.new == Status.SUCCESS:
+        needs.met(job, event.at)
+    elif event.new in (Status.FAILED, Status.CANCELLED) or event.type == "retried":
+        needs.refresh(job)

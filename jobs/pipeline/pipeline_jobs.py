@@ -69,6 +69,7 @@ class PipelineJob(TrackedJob):
     """One run of a script, from its announcement to what came of it; what it was about may be deleted."""
 
     lane = "pipeline"
+    claim_batch = 10
     states = States("queued", "running", "success", "failed", "cancelled")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
