@@ -12,7 +12,7 @@ run: .venv/.installed
 	@$(BIN)/python -m config.launch
 
 test: dev
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(TEST)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TEST)
 
 bench: dev
 	@$(BIN)/python -m bench

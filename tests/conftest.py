@@ -181,12 +181,20 @@ PARTS = {
 }
 
 
+# Files with such tests take longest: they go first, so that nobody waits for one of them at the end.
+LONGEST = ("processes", "browser")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what the machine cannot run; the summary says so."""
+    """Leave out what the machine cannot run, which the summary says, and put the longest files first."""
+    places: dict[Path, int] = {}
     for item in items:
         for part, (is_there, name) in PARTS.items():
             if item.get_closest_marker(part) and not is_there:
                 item.add_marker(pytest.mark.skip(reason=f"needs {name}"))
+        place = next((n for n, part in enumerate(LONGEST) if item.get_closest_marker(part)), len(LONGEST))
+        places[item.path] = min(place, places.get(item.path, place))
+    items.sort(key=lambda item: places[item.path])
 
 
 def left_out(config: pytest.Config) -> dict[str, int]:

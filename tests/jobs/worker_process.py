@@ -21,6 +21,9 @@ import psutil
 import psycopg
 from django.conf import settings
 
+# What an operator may expect after any single fault.
+BACK_WITHIN_SECONDS = 30
+
 
 def until(condition: Callable[[], Any], *, seconds: float = 30, what: str = "") -> Any:
     """Poll `condition` until it is true and give its value."""
@@ -212,3 +215,17 @@ def running_worker(database: Database, lanes: str, **options: Any) -> Iterator[W
         yield worker
     finally:
         worker.discard()
+
+
+@contextlib.contextmanager
+def worker_of_its_own(folder: Path, *lanes: str) -> Iterator[WorkerProcess]:
+    """A worker on a database of its own whose lanes all work; at the end it must stop cleanly."""
+    database = Database(folder)
+    database.ask("migrate")
+    with running_worker(database, ",".join(lanes)) as worker:
+        for lane in lanes:
+            worker.seconds_until_working(lane)
+        yield worker
+        worker.stop()
+        assert worker.process.returncode == 0
+    database.close()
