@@ -211,7 +211,23 @@ WORKER_GRACE_SECONDS = seconds("WORKER_GRACE_SECONDS", 4, may_be_zero=True)
 
 # ------------------------------------------------------------------ the pipeline
 # Who does the jobs of each type: a dotted path to `handler(job, progress) -> output`.
-PIPELINE_HANDLERS: dict[str, str] = {}
+PIPELINE_HANDLERS: dict[str, str] = {
+    "scrape": "jobs.scraping.scripts.scrape",
+}
+# The scripts of `scrape`, by the name in a job's "scriptType".
+PIPELINE_SCRIPTS: dict[str, str] = {
+    "scrape-readnovel-api": "jobs.scraping.novels.scrape_readnovel_api",
+    "scrape-readnovel-segment": "jobs.scraping.novels.scrape_readnovel_segment",
+    "scrape-chereads-work": "jobs.scraping.novels.scrape_chereads_work",
+    "scrape-chereads-segment": "jobs.scraping.novels.scrape_chereads_segment",
+    "scrape-opensubtitles-work": "jobs.scraping.opensubtitles.scrape_opensubtitles_work",
+}
+OPENSUBTITLES = {
+    "api_url": given("OPENSUBTITLES_API_URL", "https://api.opensubtitles.com/api/v1"),
+    "key": given("OPENSUBTITLES_API_KEY"),
+    "username": given("OPENSUBTITLES_USERNAME"),
+    "password": given("OPENSUBTITLES_PASSWORD"),
+}
 
 # ------------------------------------------------------------------ uploads
 UPLOAD_INTERVAL_SECONDS = seconds("UPLOAD_INTERVAL_SECONDS", 12 if DEMO else 3600)

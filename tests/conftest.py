@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.cache import caches
 from django.db import connection
 from django.test import Client
 
 from jobs.live import bell
 from sandbox.server import Sandbox
+from tests.site import Site
 from tests.videos import video
 from uploader.catalog import Episode, Series
 from uploader.destinations import POST_LIMITS, Destination
@@ -55,6 +57,17 @@ def platform(platform_server: Sandbox) -> Sandbox:
     platform_server.reset()
     platform_server.settings(encode_seconds=0, onlysocial_publish_seconds=0)
     return platform_server
+
+
+@pytest.fixture
+def site(settings: Any) -> Iterator[Site]:
+    """A site of this machine that scripts may ask, without waiting between two requests."""
+    made = Site()
+    settings.FETCH_PRIVATE_HOSTS = [made.host]
+    settings.FETCH_DELAY_SECONDS = 0
+    caches["pages"].clear()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from django.db import models
 from django.utils import timezone
 
@@ -116,5 +118,10 @@ class Segment(Subject):
         constraints = (models.UniqueConstraint(fields=["edition", "season", "number"], name="segment_once"),)
 
     def __str__(self) -> str:
-        place = f"{self.season}x{self.number:g}" if self.season else f"{self.number:g}"
+        place = f"{self.season}x{self.numbered}" if self.season else self.numbered
         return f"{place} {self.title}".strip()
+
+    @property
+    def numbered(self) -> str:
+        """ "10", "10.5"."""
+        return f"{Decimal(self.number).normalize():f}"

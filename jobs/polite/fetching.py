@@ -119,6 +119,7 @@ class Fetcher:
 
     `hosts` are the only ones that are asked (`example.com`, or `example.com:8080`), redirects included; none: any
     public one. `delay_seconds` is the least between two requests to a site. `wait` sleeps, or raises to stop.
+    `answers` are statuses beside 2xx whose body is the page.
     """
 
     hosts: Collection[str] = ()
@@ -126,6 +127,7 @@ class Fetcher:
     wait: Callable[[float], None] = time.sleep
     tries: int = 3
     obeys_robots: bool = True
+    answers: Collection[int] = ()
     limits: Limits = field(default_factory=Limits)
     requests: int = 0
     _pools: dict[str, HTTPConnectionPool] = field(default_factory=dict, repr=False)
@@ -322,13 +324,15 @@ class Fetcher:
             return Page(target.url, 200, kept.content_type, kept.body, is_unchanged=True), ""
         if status in (301, 302, 303, 307, 308) and (location := response.headers.get("Location", "")):
             return Page(target.url, status, content_type, b""), location
+        if status in self.answers:
+            return Page(target.url, status, content_type, self._read(response, target, 0, is_cut)), ""
         if status in (404, 410):
             raise PageGone(f"There is no page at {target} (HTTP {status}). Correct the address, then retry.")
-        if 400 <= status < 500 and status != 406:
+        if 400 <= status < 500:
             raise PageRefused(f"{target} does not let us read it (HTTP {status}).")
-        if not 200 <= status < 300 and status != 406:
+        if not 200 <= status < 300:
             raise SiteAway(f"{target} answered with HTTP {status}; it is tried again.")
-        body = self._read(response, target, most_bytes or self.limits.page_bytes, is_cut)
+        body = self._read(response, target, most_bytes, is_cut)
         page = Page(target.url, status, content_type, body)
         if status == 200 and not _is_personal(headers) and not is_cut:
             _keep(target, response, page)
@@ -336,6 +340,7 @@ class Fetcher:
 
     def _read(self, response: BaseHTTPResponse, target: Target, most: int, is_cut: bool) -> bytes:
         """The body, decompressed piece by piece so that no bomb goes off. Raises TooLarge, OSError."""
+        most = most or self.limits.page_bytes
         deadline = time.monotonic() + self.limits.total_seconds
         told = response.headers.get("Content-Length", "")
         if told.isdecimal() and int(told) > most and not is_cut:

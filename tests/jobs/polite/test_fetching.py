@@ -10,7 +10,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.utils import timezone
 
 from jobs.errors import Hold
@@ -30,16 +29,6 @@ from jobs.polite.pinned import AddressRefused
 from tests.site import Site
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def site(settings: Any) -> Iterator[Site]:
-    made = Site()
-    settings.FETCH_PRIVATE_HOSTS = [made.host]
-    settings.FETCH_DELAY_SECONDS = 0
-    caches["pages"].clear()
-    yield made
-    made.close()
 
 
 class Waits(list[float]):
