@@ -12,7 +12,6 @@ from django.db.models import Max, Q
 
 from jobs import events, runner
 from jobs.errors import ErrorKind, LostRace
-from jobs.events import Event, subject_of
 from schedules.refusals import Refused
 from schedules.scheduling import refuse_for_posts
 from schedules.slot_jobs import give_jobs
@@ -143,9 +142,7 @@ def append(
         ],
         batch_size=500,
     )  # fmt: skip
-    Event.objects.bulk_create(
-        Event(at=now, type="added", new=Status.INITIATE, who=who, **subject_of(row)) for row in rows
-    )
+    events.record_many(rows, "added", now=now, new=Status.INITIATE, who=who)
     look_again(user.pk, destination.pk)
     if before is not None:
         move(rows, before=before, who=who, now=now)

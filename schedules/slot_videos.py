@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from jobs import events
 from jobs.errors import ErrorKind, LostRace
-from jobs.events import Event, subject_of
 from schedules.upload_slots import UploadSlot, give_back, look_again
 from uploader.catalog import Episode, Film
 from uploader.destinations import Destination
@@ -77,13 +76,9 @@ class SlotVideoQuerySet(models.QuerySet["SlotVideo"]):
         for video in videos:
             video._take_over(columns)
         why = f"{slot.times} on {slot.occurs_on}"
-        Event.objects.bulk_create(
-            Event(
-                at=now, type="taken", old=Status.INITIATE, new=Status.PENDING, who=who,
-                why=why, **subject_of(video),
-            )
-            for video in videos
-        )  # fmt: skip
+        events.record_many(
+            videos, "taken", now=now, old=Status.INITIATE, new=Status.PENDING, who=who, why=why
+        )
         return list(videos)
 
     def attach(self, videos: Iterable[SlotVideo]) -> None:
