@@ -22,7 +22,7 @@ BARE = (
 
 
 def ours(number: int) -> int:
-    """Claim from every window that is open, each process beginning at another one."""
+    """Claim from the windows that are open, each time from one that nobody else is at."""
     from django.db import transaction
     from django.utils import timezone
 
@@ -30,15 +30,13 @@ def ours(number: int) -> int:
     from schedules.upload_slots import UploadSlot
 
     now = timezone.now()
-    keys = list(UploadSlot.objects.open(now).order_by("pk").values_list("pk", flat=True))
     count = 0
-    while left := windows_left(keys, number, now):
-        for key in left:
-            with patiently(), transaction.atomic():
-                free = UploadSlot.objects.open(now).with_room().filter(pk=key)
-                slot = free.select_for_update(skip_locked=True, of=("self",)).first()
-                if slot is not None:
-                    count += len(SlotVideo.objects.claim(slot, limit=AT_ONCE, now=now))
+    while UploadSlot.objects.open(now).with_room().exists():
+        with patiently(), transaction.atomic():
+            free = UploadSlot.objects.open(now).with_room().order_by("pk")
+            slot = free.select_for_update(skip_locked=True, of=("self",)).first()
+            if slot is not None:
+                count += len(SlotVideo.objects.claim(slot, limit=AT_ONCE, now=now))
     return count
 
 

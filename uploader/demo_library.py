@@ -1,4 +1,4 @@
-"""A small library to try the product with: two series and a film, real videos made on the spot."""
+"""A small library to try the product with: three series and a film, real videos made on the spot."""
 
 import os
 import subprocess
@@ -15,9 +15,13 @@ from uploader.transcoding.ffmpeg import program as ffmpeg
 
 HARBOUR = ("Fog", "The Pilot", "Low Water", "Cargo", "The Lantern", "Slack Tide")
 NIGHT_TRAIN = ("Departure", "Coach Nine", "The Border", "A Stop in the Snow", "Arrival")
+# Short ones, for the weekly windows.
+FLAGS = "signal-flags"
+SIGNAL_FLAGS = ("Alpha", "Bravo", "Charlie", "Delta", "Echo", "Foxtrot")
 INTROS = {
     "harbour": "A pilot, a customs officer and a ship that nobody expected. Six nights in a northern port.",
     "night-train": "Eleven passengers, one compartment too many. Five stations on the way to the sea.",
+    FLAGS: "One flag, one meaning, a few seconds. What ships say to each other.",
 }
 FILM = "The Lighthouse Keeper"
 FILM_INTRO = "Thirty years alone with a lamp, and one evening that is different."
@@ -60,11 +64,12 @@ def make_demo_library(root: Path) -> list[Path]:
     return [recipe.path for recipe in recipes]
 
 
-def import_demo_library(root: Path, *, now: datetime) -> list[Series | Film]:
+def import_demo_library(root: Path, *, now: datetime) -> tuple[list[Series], Film | None]:
     """Bring the demo library at `root`, inside LIBRARY_ROOT, into the catalog; again: nothing changes."""
     reports = [import_series(root / name, now=now) for name in INTROS]
-    reports.append(import_film(root / f"{FILM}.mp4", title=FILM, now=now))
-    return [report.subject for report in reports if report.subject]
+    film = import_film(root / f"{FILM}.mp4", title=FILM, now=now).subject
+    series = [report.subject for report in reports if isinstance(report.subject, Series)]
+    return series, film if isinstance(film, Film) else None
 
 
 def make_video(recipe: Recipe) -> None:
@@ -117,7 +122,22 @@ def _recipes(root: Path) -> list[Recipe]:
         )
         for number, title in enumerate(NIGHT_TRAIN, start=1)
     ]
-    return [*harbour, *night_train, Recipe(root / f"{FILM}.mp4", 10, ("0x101820", "0xffe08a"), 0, 180)]
+    flags = [
+        Recipe(
+            root / FLAGS / f"{number:02} - {title}.mp4",
+            5,
+            (f"0x{30 * number:02x}2030", f"0x20{255 - 30 * number:02x}e0"),
+            number,
+            260 + 35 * number,
+        )
+        for number, title in enumerate(SIGNAL_FLAGS, start=1)
+    ]
+    return [
+        *harbour,
+        *night_train,
+        *flags,
+        Recipe(root / f"{FILM}.mp4", 10, ("0x101820", "0xffe08a"), 0, 180),
+    ]
 
 
 @contextmanager

@@ -129,6 +129,9 @@ async def test_the_demo_runs_live_from_one_command(launched: Launched) -> None:
     assert page.status_code == 200
     assert "Harbour" in page.text
 
+    windows = session.get(f"{launched.url}/slots/", timeout=20).text
+    assert "open now" in windows and "Signal Flags" in windows and "Harbour Day" in windows
+
     heard = await hear(launched, session, 2)
     numbers = [event["data"]["episodeIndex"] for event in heard if event["type"] == "upload_complete"]
     assert numbers == sorted(numbers), "strictly in order"

@@ -386,8 +386,11 @@ def test_the_demo_library_is_made_once_and_imported(library: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in made}
     assert not list(library.rglob(".*"))
     for _ in range(2):
-        harbour, train, film = import_demo_library(library, now=NOW)
-    assert [str(harbour), str(train), str(film)] == ["Harbour", "Night Train", "The Lighthouse Keeper"]
-    assert (harbour.episodes.count(), train.episodes.count()) == (6, 5)
+        (harbour, train, flags), film = import_demo_library(library, now=NOW)
+    assert [str(one) for one in (harbour, train, flags, film)] == [
+        "Harbour", "Night Train", "Signal Flags", "The Lighthouse Keeper",
+    ]  # fmt: skip
+    assert [series.episodes.count() for series in (harbour, train, flags)] == [6, 5, 6]
     assert Subtitle.objects.get().episode == harbour.episodes.first()
-    assert unready(Episode.objects.all(), now=NOW) == [] and harbour.intro and film.intro
+    assert film and film.intro
+    assert unready(Episode.objects.all(), now=NOW) == [] and harbour.intro
