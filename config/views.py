@@ -74,7 +74,7 @@ class MetricsView(APIView):
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path.startswith(("/api/", "/v1/"))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:

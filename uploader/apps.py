@@ -8,6 +8,7 @@ class UploaderConfig(AppConfig):
     def ready(self) -> None:
         from jobs import ticker
         from uploader import social_accounts
+        from uploader.manager import announcing as announcing  # it connects itself
         from uploader.transcoding import outcomes, workfiles
 
         ticker.register("social accounts", social_accounts.sync_due, every_seconds=30)

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from jobs import runner
 from jobs.errors import LostRace
+from jobs.lifecycle import TrackedJob
 from uploader.upload_jobs import UploadJob, UploadType, delivered
 
 
@@ -44,7 +45,7 @@ def refuse_without_files(job: UploadJob) -> None:
         raise Refused("its files are gone; transcode the video again")
 
 
-def cancel(job: UploadJob, *, who: str, now: datetime) -> None:
+def cancel(job: TrackedJob, *, who: str, now: datetime) -> None:
     """Stop a waiting upload at once, ask the worker of an active one to stop. Raises Refused.
 
     Afterwards `job.is_active` tells which of the two it was.

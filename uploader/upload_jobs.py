@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.db import models
 
-from jobs.lifecycle import Status, TrackedJob, TrackedJobQuerySet, claim_index, lease_index
+from jobs.lifecycle import Status, claim_index, lease_index
+from jobs.tending import TendedJob, TendedJobQuerySet, cause_index, created_index, listed_index
 from uploader import metadata
 from uploader.catalog import Episode, Film
 from uploader.destinations import Destination
@@ -56,7 +57,7 @@ def new_tag() -> str:
     return f"vid-{secrets.token_hex(4)}"
 
 
-class UploadJobQuerySet(TrackedJobQuerySet["UploadJob"]):
+class UploadJobQuerySet(TendedJobQuerySet["UploadJob"]):
     def claimable(self, now: datetime) -> Self:
         """Jobs a worker may take at `now`; a workspace gets ONLYSOCIAL_UPLOADS_AT_ONCE of its files at once.
 
@@ -74,14 +75,13 @@ class UploadJobQuerySet(TrackedJobQuerySet["UploadJob"]):
         return super().claimable(now).exclude(upload_type=UploadType.MEDIA, destination__in=busy)
 
 
-class UploadJob(TrackedJob):
+class UploadJob(TendedJob):
     """One video, or one file of a post, on its way to one destination.
 
     What the platform already did is remembered step by step.
     """
 
     lane = "upload"
-    is_tallied = True
     amount_field = "bytes_sent"
 
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="upload_jobs")
@@ -188,6 +188,12 @@ class UploadJob(TrackedJob):
                 condition=~models.Q(package=""),
                 name="upload_job_package",
             ),
+            listed_index("upload_job_listed"),
+            listed_index("upload_job_type", "upload_type"),
+            listed_index("upload_job_error", "error_kind"),
+            listed_index("upload_job_label", "label"),
+            cause_index("upload_job_cause"),
+            created_index("upload_job_created"),
         )
 
     def __str__(self) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
-from jobs.lifecycle import Status, TrackedJob, claim_index, lease_index
+from jobs.lifecycle import Status, claim_index, lease_index
+from jobs.tending import TendedJob, cause_index, created_index, listed_index
 from uploader.catalog import Episode, Film
 
 if TYPE_CHECKING:
@@ -49,11 +50,10 @@ def new_client_id() -> str:
     return f"client-{secrets.token_hex(8)}"
 
 
-class TranscodeJob(TrackedJob):
+class TranscodeJob(TendedJob):
     """One film or episode being made into an HLS package, and what was found and made on the way."""
 
     lane = "transcode"
-    is_tallied = True
     amount_field = "duration_seconds"
 
     job_id = models.CharField(max_length=40, unique=True, default=new_job_id, editable=False)
@@ -112,6 +112,10 @@ class TranscodeJob(TrackedJob):
             lease_index("transcode_job_lease"),
             # The list of jobs by state, newest first.
             models.Index(fields=["status", "-id"], name="transcode_job_status"),
+            listed_index("transcode_job_listed"),
+            listed_index("transcode_job_error", "error_kind"),
+            cause_index("transcode_job_cause"),
+            created_index("transcode_job_created"),
         )
 
     def __str__(self) -> str:

@@ -1,0 +1,1 @@
+"""The manager of video jobs: transcoding and uploads, looked at and looked after."""
