@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from typing import Any
 from jobs.errors import JobError
 from schedules.posts.models import PostStatus, ScheduledPost
 from schedules.posts.threads import SetBack, sleep_until
-from uploader.platforms.errors import NotFound
+from uploader.platforms.errors import NotFound, OutcomeUnknown
 from uploader.platforms.onlysocial import Draft, OnlySocial, Post
 from uploader.platforms.onlysocial import PostStatus as RemoteStatus
 from uploader.platforms.onlysocial import PostType as RemoteType
+
+log = logging.getLogger(__name__)
 
 # A moment farther away than this is none a publisher holds: the clock was set.
 FURTHEST_SECONDS = 60.0
@@ -82,8 +85,7 @@ def call_for(step: Step, post: ScheduledPost, client: OnlySocial) -> Callable[[]
         case Step.DISCARD:
             return lambda: client.delete_post(uuid)
         case Step.CREATE:
-            draft = draft_of(post)
-            return lambda: client.create_post(draft)
+            return lambda: client.create_post(draft_of(post))
         case Step.PUBLISH:
             return lambda: client.publish_now(uuid)
         case Step.READ:
@@ -103,15 +105,23 @@ def read(client: OnlySocial, uuid: str, stray: list[int]) -> Post:
 
 
 def outcome(step: Step, call: Callable[[], Any]) -> Result:
-    """Make the call now."""
+    """Make the call now. Whatever it meets is its outcome: a post is never left waiting for one."""
     began = time.time()
-    try:
-        value, error = call(), None
-    except JobError as raised:
-        value, error = None, raised
+    value, error = attempt(call)
     if step is Step.DISCARD and isinstance(error, NotFound):
         error = None
     return Result(step, value, error, moment(began), moment(time.time()))
+
+
+def attempt(call: Callable[[], Any]) -> tuple[Any, JobError | None]:
+    """What the call gives, or why it gives nothing; of what nobody foresaw the outcome is unknown."""
+    try:
+        return call(), None
+    except JobError as error:
+        return None, error
+    except Exception as error:
+        log.exception("A call to OnlySocial broke off")
+        return None, OutcomeUnknown(f"The call broke off: {type(error).__name__}: {error}"[:300])
 
 
 def outcome_at(

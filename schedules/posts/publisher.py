@@ -24,7 +24,16 @@ from jobs.errors import JobError, LeaseLost
 from jobs.running import new_token, patiently
 from jobs.workers import process_id
 from schedules.posts import outcomes
-from schedules.posts.calls import FURTHEST_SECONDS, Result, Step, call_for, next_step, outcome, outcome_at
+from schedules.posts.calls import (
+    FURTHEST_SECONDS,
+    Result,
+    Step,
+    attempt,
+    call_for,
+    next_step,
+    outcome,
+    outcome_at,
+)
 from schedules.posts.models import ScheduledPost, grace, hold_on, lease
 from schedules.posts.threads import AHEAD_SECONDS, Crew
 from uploader.destinations import Destination
@@ -57,6 +66,8 @@ class Held:
     post: ScheduledPost
     client: OnlySocial
     step: Step | None = None
+    # A thread has taken its publication up and waits for the moment.
+    is_taken_up: bool = False
     is_marked: threading.Event = field(default_factory=threading.Event)
     is_sent: bool = False
 
@@ -222,9 +233,9 @@ class Publisher:
             return held.is_sent
 
         def warm() -> None:
-            try:
-                held.client.warm()
-            except PlatformError as error:
+            held.is_taken_up = True
+            _, error = attempt(held.client.warm)
+            if error:
                 # The call itself will tell.
                 log.debug("%s: no connection ahead of its moment: %s", post, error)
 
@@ -245,8 +256,9 @@ class Publisher:
             and held.post.scheduled_for - now < MARK_AHEAD
         ]
         if most := settings.PUBLISH_MARK_AT_ONCE:
+            # Of those a thread has taken up: others could use the room up while every thread waits for it.
             room = most - sum(held.is_marked.is_set() for held in waiting)
-            due = sorted(due, key=_moment_of)[: max(room, 0)]
+            due = sorted((held for held in due if held.is_taken_up), key=_moment_of)[: max(room, 0)]
         for held in self._mark(due, publish_intended_at=now):
             held.is_marked.set()
 
@@ -285,7 +297,7 @@ class Publisher:
         for held, result in batch:
             held.step = None
             if result.step is Step.PUBLISH:
-                held.is_marked, held.is_sent = threading.Event(), False
+                held.is_marked, held.is_taken_up, held.is_sent = threading.Event(), False, False
             if held.post.leased_by != self.token:
                 self._held.pop(held.post.pk, None)
 

@@ -12,13 +12,14 @@ from django.utils import timezone
 
 from jobs.events import Event, history_of
 from sandbox.server import Sandbox
-from schedules.posts import outcomes, threads
+from schedules.posts import calls, outcomes, publisher, threads
 from schedules.posts.calls import FURTHEST_SECONDS
 from schedules.posts.models import PostStatus, ScheduledPost, grace
 from schedules.posts.publisher import Publisher
 from schedules.posts.threads import SetBack, sleep_until
 from tests.jobs.worker_process import until
 from tests.schedules.conftest import MakePost, fresh
+from uploader.platforms.onlysocial import Draft, OnlySocial
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +135,28 @@ def test_no_more_than_the_set_number_is_in_doubt_at_a_time(
     assert most == 2
 
 
+def test_a_post_no_thread_has_taken_up_holds_nobody_up(
+    uploaded_post: MakePost, social: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One may be in doubt at a time, and the first of them is the last to get its draft and its thread."""
+    settings.PUBLISH_MARK_AT_ONCE = 1
+    monkeypatch.setattr(publisher, "SENDERS", 2)
+    create = OnlySocial.create_post
+
+    def slowly(self: OnlySocial, draft: Draft) -> str:
+        until(lambda: draft.caption != "Post 1" or len(social.posts()) == 3)
+        return create(self, draft)
+
+    unsent, unsent_of = [], calls.unsent
+    monkeypatch.setattr(OnlySocial, "create_post", slowly)
+    monkeypatch.setattr(calls, "unsent", lambda why="": unsent.append(why) or unsent_of(why))
+    at = timezone.now() + timedelta(seconds=2)
+    posts = [uploaded_post(at=at) for _ in range(4)]
+    for post in posts:
+        assert publish(post).status == PostStatus.PUBLISHED
+    assert unsent == []
+
+
 # -------------------------------------------------------------------- answers lost, refused, late
 
 
@@ -221,6 +244,25 @@ def test_a_token_renewed_within_the_grace_publishes(uploaded_post: MakePost, soc
     social.settings(onlysocial_token_revoked=False)
     fresh(post).account.destination.test_connection(who="olga", now=timezone.now())
     assert publish(post).status == PostStatus.PUBLISHED
+
+
+@pytest.mark.parametrize("call", ["create_post", "publish_now", "read_post", "warm"])
+def test_what_nobody_foresaw_in_a_call_keeps_no_post_for_ever(
+    uploaded_post: MakePost, social: Sandbox, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    real, met = getattr(OnlySocial, call), []
+
+    def once(self: OnlySocial, *arguments: Any) -> Any:
+        if not met:
+            met.append(call)
+            raise ZeroDivisionError("nobody thought of it")
+        return real(self, *arguments)
+
+    monkeypatch.setattr(OnlySocial, call, once)
+    done = publish(uploaded_post())
+    assert (met, done.status) == ([call], PostStatus.PUBLISHED)
+    assert len(social.posts()) == 1
+    assert "ZeroDivisionError" in " ".join(history_of(done).values_list("why", flat=True)) or call == "warm"
 
 
 def test_a_refused_post_fails_at_once(uploaded_post: MakePost, social: Sandbox) -> None:
