@@ -8,6 +8,7 @@ import secrets
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ def make_storage(s3: S3, bucket: str, name: str = "storage", **fields: Any) -> D
 
 
 # What a fault does with one request: None lets it through; an answer (status, code) is given in its place;
-# "reset" cuts the connection before, "reset after" behind the request that the server has had.
+# "reset" cuts the connection before, "reset after" behind the request that the server has had; "corrupt" lets
+# another byte through than was sent.
 Fault = tuple[int, str] | str | None
 
 
@@ -105,9 +107,10 @@ class Trouble:
     def __init__(self, s3: S3) -> None:
         self.asked: list[Asked] = []
         self.fault: Callable[[Asked], Fault] = lambda asked: None
+        self.delay_seconds = 0.0
         self.gate: threading.Event | None = None
         self.most_at_once = 0
-        self._at_once = 0
+        self.at_once = 0
         self._lock = threading.Lock()
         upstream, trouble = urlsplit(s3.url), self
 
@@ -123,9 +126,12 @@ class Trouble:
                 body = self.rfile.read(size)
                 asked = Asked(self.command, self.path, size)
                 with trouble._counted(asked):
+                    time.sleep(trouble.delay_seconds)
                     fault = trouble.fault(asked)
                     if fault == "reset":
                         return self.cut()
+                    if fault == "corrupt":
+                        body = bytes([body[0] ^ 1]) + body[1:]
                     if isinstance(fault, tuple):
                         code = f"<Error><Code>{fault[1]}</Code></Error>".encode()
                         answer = code if self.command != "HEAD" else b""
@@ -191,13 +197,13 @@ class Trouble:
     def _counted(self, asked: Asked) -> Iterator[None]:
         with self._lock:
             self.asked.append(asked)
-            self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             yield
         finally:
             with self._lock:
-                self._at_once -= 1
+                self.at_once -= 1
 
     def sent(self, method: str = "PUT") -> list[str]:
         return [each.path.partition("?")[0] for each in self.asked if each.method == method]

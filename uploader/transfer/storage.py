@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
-from uploader.platforms.errors import Unavailable
+from uploader.platforms.errors import Rejected, SourceChanged, Unavailable
 from uploader.transfer.errors import Damaged, ObjectMissing, translated
+from uploader.transfer.local_files import MIB, LocalFile
 from uploader.transfer.places import Bucket, Folder, Place
 
 CONNECT_SECONDS = 10
@@ -84,6 +86,28 @@ class Storage:
         with self._translating():
             result = obstore.put(self._store, key, body, attributes=kept, use_multipart=False)
         return tag_of(result["e_tag"])
+
+    def take(self, key: str, file: LocalFile) -> None:
+        """Copy a file into a folder: under its name it is there whole, or not at all."""
+        file.open().close()
+        with self._translating():
+            obstore.put(self._store, key, file.path, chunk_size=8 * MIB, max_concurrency=2)
+        if (stored := self.head(key)) is None or stored.size_bytes != file.size_bytes:
+            raise SourceChanged(f"{file.path} changed while it was copied.")
+
+    def md5(self, key: str) -> str:
+        """Of an object in a folder, read anew."""
+        path = self.local_path(key)
+        return LocalFile(path, key, path.stat().st_size).md5().hexdigest()
+
+    def local_path(self, key: str) -> Path:
+        """Where an object of a folder lies. Raises Rejected for what lies elsewhere."""
+        assert isinstance(self.place, Folder)
+        base = Path(os.path.realpath(self.place.path))
+        path = Path(os.path.realpath(base / key))
+        if ".." in key.split("/") or path == base or not path.is_relative_to(base):
+            raise Rejected(f"{key} is not in {self}.")
+        return path
 
     def listing(self, folder: str) -> dict[str, Stored]:
         """Every object below a folder, by its key."""

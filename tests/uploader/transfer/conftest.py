@@ -6,6 +6,7 @@ import pytest
 
 from tests.s3 import S3, Trouble, make_storage, s3_server
 from uploader.destinations import Destination
+from uploader.transfer import sending
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,12 @@ def bucket(s3: S3) -> str:
 @pytest.fixture(autouse=True)
 def own_authority(s3: S3, settings: pytest.FixtureRequest) -> None:
     settings.STORAGE = {**settings.STORAGE, "ca_file": s3.ca_file}  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries."""
+    monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.fixture
