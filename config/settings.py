@@ -213,6 +213,17 @@ WORKER_GRACE_SECONDS = seconds("WORKER_GRACE_SECONDS", 4, may_be_zero=True)
 # Who does the jobs of each type: a dotted path to `handler(job, progress) -> output`.
 PIPELINE_HANDLERS: dict[str, str] = {
     "scrape": "jobs.scraping.scripts.scrape",
+    "clean": "jobs.texts.handling.clean",
+    "summarize": "jobs.texts.handling.summarize",
+    "entities": "jobs.texts.handling.entities",
+    "embed": "jobs.texts.handling.embed",
+}
+# What makes something of a text, a dotted path each; see jobs/texts/tools.py for what it is given and gives.
+PIPELINE_TOOLS: dict[str, str] = {
+    "clean": given("PIPELINE_CLEANER", "jobs.texts.cleaning.clean"),
+    "summarize": given("PIPELINE_SUMMARIZER", "jobs.texts.summarizing.summarize"),
+    "entities": given("PIPELINE_ENTITY_FINDER", "jobs.texts.finding.find_entities"),
+    "embed": given("PIPELINE_EMBEDDER", "jobs.texts.embedding.embed"),
 }
 # The scripts of `scrape`, by the name in a job's "scriptType".
 PIPELINE_SCRIPTS: dict[str, str] = {

@@ -15,7 +15,7 @@ from jobs.pipeline.tracking import Tracker
 from jobs.polite.errors import Unreadable
 from jobs.polite.fetching import Fetcher, Page
 from jobs.scraping.configuration import Configuration, Section
-from jobs.scraping.keeping import Found, keep_work, number_of
+from jobs.scraping.keeping import UNMADE, Found, keep_work, number_of
 from jobs.scraping.selecting import Part, lines
 
 MOST_CHAPTERS = 50_000
@@ -137,9 +137,13 @@ def fetch_text(configuration: Configuration, fetcher: Fetcher, segment: Segment)
     content = lines(section.value(part, "content"))
     if not content:
         raise Unreadable(f"No text was found at {shown(page.url)}; correct the selector “segment.content”.")
-    segment.content, segment.fetched_at = text(content, 5_000_000), timezone.now()
+    content = text(content, 5_000_000)
+    columns = {} if content == segment.content else dict(UNMADE)
     segment.title = segment.title or text(lines(section.value(part, "title")), 499).replace("\n", " ")
-    segment.save(update_fields=["content", "title", "fetched_at", "updated_at"])
+    segment.content, segment.fetched_at = content, timezone.now()
+    for name, value in columns.items():
+        setattr(segment, name, value)
+    segment.save(update_fields=["content", "title", "fetched_at", "updated_at", *columns])
 
 
 def slug_of(url: str) -> str:

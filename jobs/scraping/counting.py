@@ -70,6 +70,18 @@ class Tally:
                 self.success += 1
             self._write()
 
+    def skip(self, count: int) -> None:
+        """So many were done before."""
+        self.skipped += count
+        self._write()
+
+    def miss(self, count: int, why: str) -> None:
+        """So many cannot even be tried."""
+        self.failed += count
+        self.first_error = self.first_error or why
+        self.tracker.log(why)
+        self._write()
+
     def close(self) -> None:
         """Raises a JobError when not one of them succeeded and some failed."""
         self.tracker(self.total, self.total)

@@ -16,6 +16,8 @@ from jobs.pipeline.subjects import Edition, Segment, Source, Work
 M = TypeVar("M", bound=models.Model)
 
 LARGEST_NUMBER = Decimal("9999999.99")
+# What is made of a text, when it becomes another.
+UNMADE: dict[str, Any] = {"clean_content": "", "summary": "", "entities": [], "embedding": None}
 # What one bulk statement carries at most; texts may be long.
 AT_ONCE = 200
 
@@ -87,7 +89,7 @@ def keep_segments(edition: Edition, found: Iterable[Found]) -> Kept:
         Edition.objects.select_for_update().get(pk=edition.pk)
         rows = edition.segments.defer("clean_content", "summary", "entities", "embedding")
         known = {(row.season, row.number): row for row in rows}
-        new, changed = [], []
+        new, changed, remade = [], [], []
         for place, each in wanted.items():
             columns = each.columns()
             row = known.get(place)
@@ -100,11 +102,14 @@ def keep_segments(edition: Edition, found: Iterable[Found]) -> Kept:
                     setattr(row, name, columns[name])
                 if "content" in differing:
                     row.fetched_at = now
+                    remade.append(row.pk)
                 row.updated_at = now
                 changed.append(row)
         Segment.objects.bulk_create(new, batch_size=AT_ONCE)
         names = ["title", "url", "external_id", "language", "content", "data", "fetched_at", "updated_at"]
         Segment.objects.bulk_update(changed, names, batch_size=AT_ONCE)
+        for at in range(0, len(remade), AT_ONCE):
+            Segment.objects.filter(pk__in=remade[at : at + AT_ONCE]).update(**UNMADE)
     return Kept(len(new), len(changed), len(wanted) - len(new) - len(changed))
 
 

@@ -81,10 +81,8 @@ def scrape_readnovel_segment(tracker: Tracker) -> None:
     ids = wanted_list(tracker, "segmentIds")
     segments = _segments(ids)
     tally = Tally(tracker, len(ids), total_name="totalSegments", stage="texts")
-    tally.failed += len(ids) - len(segments)
-    if missing := tally.failed:
-        tally.first_error = f"{missing} of the segments are not there any more"
-        tracker.log(tally.first_error)
+    if missing := len(ids) - len(segments):
+        tally.miss(missing, f"{missing} of the segments are not there any more")
     _fetch_texts(tracker, tally, segments, READNOVEL)
 
 
