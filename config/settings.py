@@ -210,6 +210,8 @@ STALL_SECONDS = seconds("STALL_SECONDS", 60)
 WORKER_GRACE_SECONDS = seconds("WORKER_GRACE_SECONDS", 4, may_be_zero=True)
 
 # ------------------------------------------------------------------ the pipeline
+# A script that ran regularly and has not succeeded for so long is told on the page.
+PIPELINE_WARN_HOURS = whole("PIPELINE_WARN_HOURS", 26, least=1, most=10_000)
 # Who does the jobs of each type: a dotted path to `handler(job, progress) -> output`.
 PIPELINE_HANDLERS: dict[str, str] = {
     "scrape": "jobs.scraping.scripts.scrape",

@@ -8,10 +8,11 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs import tallies, throughput, ticker
-        from jobs.pipeline import outcomes, timetable
+        from jobs.pipeline import outcomes, timetable, totals
 
         post_migrate.connect(tallies.install, dispatch_uid="tallies")
         ticker.register("tallies", tallies.merge, every_seconds=20)
         ticker.register("hours", throughput.merge, every_seconds=300)
         outcomes.listen()
         ticker.register("pipeline schedules", timetable.tick, every_seconds=1)
+        ticker.register("pipeline totals", totals.count_up, every_seconds=2)

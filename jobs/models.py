@@ -5,6 +5,8 @@ from jobs.events import Event
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.timetable import PipelineSchedule
+from jobs.pipeline.tokens import PipelineToken
+from jobs.pipeline.totals import PipelineDay, PipelineTotal
 from jobs.polite.hosts import FetchHost
 from jobs.tallies import Tally
 from jobs.throughput import HourDone
@@ -15,8 +17,11 @@ __all__ = [
     "Event",
     "FetchHost",
     "HourDone",
+    "PipelineDay",
     "PipelineJob",
     "PipelineSchedule",
+    "PipelineToken",
+    "PipelineTotal",
     "Segment",
     "Source",
     "Tally",

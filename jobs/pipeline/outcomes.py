@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.events import Event, job_changed
-from jobs.pipeline import live, needs
+from jobs.pipeline import live, needs, timetable
 from jobs.pipeline.pipeline_jobs import PipelineJob, Status
 
 
@@ -19,5 +19,6 @@ def changed(sender: type[PipelineJob], job: PipelineJob, event: Event, **_: Any)
         return
     if event.new == Status.SUCCESS:
         needs.met(job, event.at)
+        timetable.note_success(job, event.at)
     elif event.new in (Status.FAILED, Status.CANCELLED) or event.type == "retried":
         needs.refresh(job)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 
 from jobs.errors import ErrorKind, JobError, LostRace
 from jobs.lifecycle import States, TrackedJob, TrackedJobQuerySet, lease_index
@@ -115,6 +115,17 @@ class PipelineJob(TrackedJob):
         "self", null=True, blank=True, on_delete=models.SET_NULL, db_index=False, related_name="reruns",
         editable=False,
     )  # fmt: skip
+    schedule = models.ForeignKey(
+        "jobs.PipelineSchedule", null=True, blank=True, on_delete=models.SET_NULL, db_index=False,
+        related_name="jobs", editable=False,
+    )  # fmt: skip
+    # The token an external script reports with.
+    reporter = models.ForeignKey(
+        "jobs.PipelineToken", null=True, blank=True, on_delete=models.SET_NULL, db_index=False,
+        related_name="jobs", editable=False,
+    )  # fmt: skip
+    # Whether it is in the sums of `totals`; they are counted behind its back.
+    counted = models.BooleanField(default=False, editable=False)
     handled_at = models.DateTimeField(null=True, blank=True, editable=False)
     handled_by = models.CharField(max_length=80, blank=True, editable=False)
 
@@ -146,6 +157,12 @@ class PipelineJob(TrackedJob):
             models.Index(
                 fields=["-finished_at"], condition=models.Q(status="failed"), name="pipeline_job_failed"
             ),
+            # What the sums of `totals` still lack.
+            models.Index(
+                fields=["finished_at"],
+                condition=models.Q(counted=False, finished_at__isnull=False),
+                name="pipeline_job_uncounted",
+            ),
             # The runs of one script, the latest first (ids begin with their moment).
             models.Index(fields=["script", "-id"], name="pipeline_job_script"),
             # The runs about one thing; also what its deletion has to set to null.
@@ -155,7 +172,7 @@ class PipelineJob(TrackedJob):
                     condition=models.Q(**{f"{link}__isnull": False}),
                     name=f"pipeline_job_{link}",
                 )
-                for link in (*LINKS, "rerun_of")
+                for link in (*LINKS, "rerun_of", "schedule", "reporter")
             ),
         )
 
@@ -236,6 +253,14 @@ class PipelineJob(TrackedJob):
                 guard={"leased_until": self.leased_until}, error_kind=ErrorKind.LOST_WORKER,
                 error_message=message, lost_workers=self.lost_workers + 1, **self._ended(now),
             )  # fmt: skip
+
+    def retry(self, *, who: str, now: datetime, attempts: int | None = None) -> None:
+        """FAILED | CANCELLED → QUEUED: another attempt of the same job; the sums are without it until it ends."""
+        from jobs.pipeline import totals
+
+        with transaction.atomic():
+            totals.take_out(self.pk)
+            super().retry(who=who, now=now, attempts=attempts)
 
     def renew(self, *, now: datetime, **columns: Any) -> None:
         """Hold it for another lease and write the script's own columns. Raises `LeaseLost`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +14,9 @@ from jobs import runner
 from jobs.pipeline import needs as needed
 from jobs.pipeline.pipeline_jobs import LINKS, PipelineJob, RunBy, Status
 from jobs.pipeline.tracking import new_job, save_new
+
+if TYPE_CHECKING:
+    from jobs.pipeline.timetable import PipelineSchedule
 
 
 class Refused(Exception):
@@ -31,6 +34,7 @@ def start(
     not_before_at: datetime | None = None,
     max_attempts: int = 3,
     rerun_of: PipelineJob | None = None,
+    schedule: PipelineSchedule | None = None,
     **links: Any,
 ) -> PipelineJob:
     """A queued job for our workers; it runs once all of `needs` succeeded, the lowest `priority` first.
@@ -42,7 +46,7 @@ def start(
     if not settings.PIPELINE_HANDLERS.get(job_type):
         raise Refused(f"no handler does “{job_type}” here; name one in PIPELINE_HANDLERS")
     job.priority, job.max_attempts, job.rerun_of = priority, max_attempts, rerun_of
-    job.not_before_at = not_before_at or now
+    job.not_before_at, job.schedule = not_before_at or now, schedule
     with transaction.atomic():
         before = needed.lock(each.pk if isinstance(each, PipelineJob) else each for each in needs)
         job.open_needs = sum(each.status != Status.SUCCESS for each in before)
@@ -76,5 +80,5 @@ def rerun(job: PipelineJob, *, who: str, now: datetime) -> PipelineJob:
     links = {f"{name}_id": getattr(job, f"{name}_id") for name in LINKS}
     return start(
         job.job_type, job.input, who=who, now=now, priority=job.priority, rerun_of=job,
-        max_attempts=max(job.max_attempts - job.attempt, 1) if job.run_by == RunBy.WORKER else 3, **links,
+        schedule=job.schedule, **links,
     )  # fmt: skip

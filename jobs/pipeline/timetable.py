@@ -83,6 +83,9 @@ class PipelineSchedule(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     next_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_success_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Before this nothing was expected of it.
+    switched_on_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_job = models.ForeignKey(
         PipelineJob, null=True, blank=True, on_delete=models.SET_NULL, editable=False, related_name="+"
     )
@@ -119,7 +122,9 @@ class PipelineSchedule(models.Model):
         reckoned_for = f"{self.cron}|{self.time_zone}|{self.is_active}"
         if reckoned_for != self.reckoned_for:
             self.reckoned_for = reckoned_for
-            self.next_at = self.next_after(timezone.now()) if self.is_active else None
+            now = timezone.now()
+            self.next_at = self.next_after(now) if self.is_active else None
+            self.switched_on_at = now if self.is_active else None
         super().save(*args, **kwargs)
 
     def next_after(self, now: datetime) -> datetime | None:
@@ -137,12 +142,20 @@ class PipelineSchedule(models.Model):
         links = {f"{name}_id": getattr(self, f"{name}_id") for name in LINKS}
         with transaction.atomic():
             jobs = starting.chain(
-                self.steps, who=who, now=now, priority=self.priority, max_attempts=self.max_attempts, **links
-            )
+                self.steps, who=who, now=now, priority=self.priority, max_attempts=self.max_attempts,
+                schedule=self, **links,
+            )  # fmt: skip
             self.last_at, self.last_job = now, jobs[0]
             PipelineSchedule.objects.filter(pk=self.pk).update(last_at=now, last_job=jobs[0])
             record(self, "fired", now=now, who=who, data={"jobs": [str(job.pk) for job in jobs]})
         return jobs
+
+
+def note_success(job: PipelineJob, now: datetime) -> None:
+    """What a schedule is there for was done: it is not overdue."""
+    if job.schedule_id is not None:
+        rows = PipelineSchedule.objects.filter(pk=job.schedule_id, job_type=job.job_type)
+        rows.update(last_success_at=now)
 
 
 def tick(now: datetime) -> list[PipelineJob]:
