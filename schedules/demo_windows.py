@@ -23,7 +23,7 @@ WEEK = [
     (DAYS[4:6], time(22), time(1, 59, 59), 2, "late show"),
 ]
 # Minutes from now to the start, and from there to the end; limit, name.
-SOON = [(-10, 130, 2, "open now"), (3, 20, 1, "next up"), (12, 45, 1, "after that")]
+SOON = [(-10, 130, 2, "now"), (3, 60, 2, "next")]
 
 
 def open_demo_windows(

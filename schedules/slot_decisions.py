@@ -21,7 +21,7 @@ def save_window(slot: UploadSlot, *, who: str, now: datetime) -> None:
         left = UploadSlot.objects.filter(pk=slot.pk).exclude(destination=slot.destination_id).first()
         slot.save()
         slot_clock.roll_on(now, only=[slot.pk])
-        events.record(slot, type_, now=now, who=who, why=f"{slot}, {slot.max_uploads} at most")
+        events.record(slot, type_, now=now, who=who, why=f"{slot.max_uploads} at most")
         for destination in {slot.destination, left.destination} if left else {slot.destination}:
             changed(destination, now=now)
 

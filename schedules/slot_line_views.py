@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -19,10 +19,10 @@ from schedules.pages import framed, hand, is_partial, partial, staff
 from schedules.previews import search
 from schedules.refusals import Refused
 from schedules.slot_forecast import Forecast, Place
+from schedules.slot_goals import Goal
 from schedules.slot_plans import Standing
 from schedules.slot_videos import SlotVideo
 from schedules.slot_views import WEEK
-from schedules.upload_slots import UploadSlot
 from schedules.views import who
 from uploader import ledger
 from uploader.catalog import Episode, Film, Series
@@ -53,6 +53,8 @@ class Addition:
     last: Place | None = None
     moves: str = ""
     homeless: str = ""
+    # For a free place that was pressed: where the first of them really goes.
+    told: str = ""
 
     @property
     def wanted(self) -> list[Episode | Film]:
@@ -75,10 +77,12 @@ def add(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     user, destination = line_of(request, request.GET)
     videos, label = chosen(request.GET)
+    now = timezone.now()
+    goal = goal_of(request.GET, user, destination, now)
     before = waiting_row(request.GET.get("before", ""))
     addition = None
     if videos and user and destination:
-        addition = preview(videos, label, user, destination, before, now=timezone.now())
+        addition = preview(videos, label, user, destination, before, goal=goal, now=now)
     context = {
         "query": text,
         "destinations": Destination.objects.for_videos().filter(is_active=True).order_by("name"),
@@ -86,6 +90,7 @@ def add(request: HttpRequest) -> HttpResponse:
         "destination": destination,
         "person": user,
         "before": before,
+        "goal": goal,
         "series": [] if videos else search(text),
         "films": [] if videos or not text else films(text),
         "addition": addition,
@@ -110,19 +115,44 @@ def put_in_line(request: HttpRequest) -> str:
         raise Refused("Choose whose line it is and the destination first.")
     if not videos:
         raise Refused("Choose a film or a series first: search by its title or ID.")
+    now = timezone.now()
+    before = waiting_row(request.POST.get("before", ""))
+    goal = goal_of(request.POST, user, destination, now)
+    if goal:
+        before = place_for(goal, Standing.of(destination, now=now))
     added = slot_line.add_videos(
-        videos,
-        user=user,
-        destination=destination,
-        who=who(request),
-        now=timezone.now(),
-        before=waiting_row(request.POST.get("before", "")),
+        videos, user=user, destination=destination, who=who(request), now=now, before=before
     )
     if not added.rows:
         raise Refused(" ".join(f"{video}: {why}" for video, why in added.refused[:3]))
     count = f"{len(added.rows)} video{'s' if len(added.rows) != 1 else ''}"
     refusals = f" {len(added.refused)} refused: {added.refused[0][1]}" if added.refused else ""
-    return f"{count} added to the line of {user.get_username()} for {destination}.{refusals}"
+    told = ""
+    if goal:
+        found = Standing.of(destination, now=now).forecast
+        first = added.rows[0].pk
+        told = f" {goal.told(found.placed.get(first), found.unplaced.get(first, ''))}"
+    return f"{count} added to the line of {user.get_username()} for {destination}.{told}{refusals}"
+
+
+def goal_of(
+    asked: QueryDict, user: User | None, destination: Destination | None, now: datetime
+) -> Goal | None:
+    """The free place that was pressed, as long as it is one of this line and not over."""
+    onto = asked.get("onto", "")
+    if not user or not destination or not onto:
+        return None
+    try:
+        return Goal.of(onto, user=user.pk, destination=destination.pk, now=now)
+    except Refused:
+        # Another person or destination was chosen in the dialog: it is an addition like any other.
+        return None
+
+
+def place_for(goal: Goal, standing: Standing) -> SlotVideo | None:
+    """What a video that is meant for the goal stands before."""
+    line = SlotVideo.objects.line(goal.slot.user_id, goal.slot.destination_id).with_videos()
+    return goal.behind(line, standing.forecast.placed)
 
 
 def preview(
@@ -132,6 +162,7 @@ def preview(
     destination: Destination,
     before: SlotVideo | None,
     *,
+    goal: Goal | None = None,
     now: datetime,
 ) -> Addition:
     refused = slot_line.why_not(videos, destination)
@@ -142,6 +173,7 @@ def preview(
     if not found.wanted:
         return found
     standing = Standing.of(destination, now=now)
+    before = place_for(goal, standing) if goal else before
     sizes = [ledger.size_of(video) for video in found.wanted]
     after = standing.with_more(user.pk, sizes, before=before.pk if before else None)
     placed = [place for row, place in after.forecast.placed.items() if row < 0]
@@ -151,6 +183,8 @@ def preview(
     if homeless:
         count = "One video has" if len(homeless) == 1 else f"{len(homeless)} videos have"
         found.homeless = f"{count} no window: {homeless[0]}"
+    if goal:
+        found.told = goal.told(after.forecast.placed.get(-1), after.forecast.unplaced.get(-1, ""))
     found.moves = str(standing.difference(after))
     return found
 
@@ -266,41 +300,21 @@ def move(request: HttpRequest, row_id: int) -> str:
 
 def move_into(row: SlotVideo, onto: str, *, by: str, now: datetime) -> str:
     """Before the first video that is to go in this occurrence or later. Raises Refused when it cannot go there."""
-    slot_id, _, day = onto.partition(":")
-    try:
-        slot = UploadSlot.objects.get(pk=UUID(slot_id), user=row.user_id, destination=row.destination_id)
-        occurrence = slot.window.occurrence_on(date.fromisoformat(day))
-    except (ValueError, UploadSlot.DoesNotExist) as error:
-        raise Refused("That window is not one of this line's. Look at the week again.") from error
-    if occurrence is None or occurrence.ends_at <= now:
-        raise Refused("That window is over. Choose one that is to come.")
+    goal = Goal.of(onto, user=row.user_id, destination=row.destination_id, now=now)
     standing = Standing.of(row.destination, now=now)
     # Where the others go without it: taken out of its place, those behind it come forward.
     placed = standing.without_row(row.pk).forecast.placed
     line = SlotVideo.objects.line(row.user_id, row.destination_id).with_videos().exclude(pk=row.pk)
-    goal = (slot.pk.int, occurrence.date)
-    behind = next(
-        (one for one in line if is_not_before(placed.get(one.pk), goal, occurrence.starts_at)), None
-    )
-    slot_line.move([row], before=behind, who=by, now=now)
+    slot_line.move([row], before=goal.behind(line, placed), who=by, now=now)
     after = Standing.of(row.destination, now=now)
     place = after.forecast.placed.get(row.pk)
     said = standing.difference(after)
     if place is None:
         return f"{row.video} has moved, but has no window: {after.forecast.unplaced.get(row.pk, '')}"
-    if key_of(place) == goal:
-        return f"{row.video} goes in {slot} on {day}. {said}"
+    if goal.is_reached_by(place):
+        return f"{row.video} goes in {goal.slot} on {goal.occurrence.date.isoformat()}. {said}"
     goes_on = place.occurrence.date.isoformat()
     return f"{row.video} is as near to it as the line allows: it goes on {goes_on}. {said}"
-
-
-def key_of(place: Place) -> tuple[int, date]:
-    return place.occurrence.window.key, place.occurrence.date
-
-
-def is_not_before(place: Place | None, goal: tuple[int, date], starts_at: datetime) -> bool:
-    """Does the video of this place go in the occurrence, later than its start, or nowhere?"""
-    return place is None or key_of(place) == goal or place.at >= starts_at
 
 
 @hand(MAY_LINE, WEEK)

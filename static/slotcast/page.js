@@ -89,7 +89,7 @@
     upload_complete: ["tiles", "destinations", "now", "next", "trouble", "series", "events"],
     upload_error: ["tiles", "now", "next", "trouble", "series", "events"],
     queue_changed: ["tiles", "destinations", "now", "next", "trouble", "series", "events", "week", "line"],
-    slots_changed: ["bar", "week", "line", "blackouts"],
+    slots_changed: ["bar", "week", "line", "blackouts", "windows-card"],
     destination_changed: ["destinations", "now", "next", "events", "week", "line", "attention", "post"],
     post_scheduled: OF_POSTS,
     post_media_uploaded: OF_POSTS,
@@ -163,7 +163,7 @@
     // Workers that vanish send nothing; without a stream everything is looked at.
     setInterval(() => {
       if (document.visibilityState !== "visible") return;
-      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card"]);
+      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card", "windows-card"]);
       else everything();
     }, POLL_MS);
   }

@@ -418,6 +418,45 @@ def test_a_video_is_put_into_a_window_by_name(operator_client: Client, main: Des
         assert press(operator_client, f"/slots/videos/{rows[2].pk}/move/", onto=wrong).status_code == 409
 
 
+def test_a_free_place_takes_the_video_that_is_chosen_for_it(
+    operator_client: Client, main: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Film, "readiness", lambda video, now: "")
+    tuesday, thursday = make_slot(main, day="tuesday"), make_slot(main, day="thursday", max_uploads=2)
+    in_line(2, main)
+    html = shown(operator_client, user=person().pk).content.decode()
+    assert f"onto={thursday.pk}:2026-03-05" in html, "one of its two places is free"
+    [film] = make_films(1, first=9)
+    chosen = {
+        "film": film.pk, "user": person().pk, "destination": "main", "onto": f"{thursday.pk}:2026-03-05",
+    }  # fmt: skip
+    preview = text_of(operator_client.get("/slots/videos/add/", chosen, headers=LIVE))
+    assert "A video for morning, Thursday 5 March 2026" in preview
+    assert "It goes in morning, Thursday 5 March 2026." in preview
+    answer = press(operator_client, "/slots/videos/add/", **chosen)
+    assert "It goes in morning, Thursday 5 March 2026." in toast_of(answer)
+    week = operator_client.get("/slots/", {"user": person().pk}).context["board"]
+    planned = {block.slot: [str(row.video) for row in block.planned] for block in week.blocks}
+    assert planned == {tuesday: ["Film 1"], thursday: ["Film 9", "Film 2"]}
+
+
+def test_a_free_place_behind_others_says_that_the_first_one_takes_the_video(
+    operator_client: Client, main: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Film, "readiness", lambda video, now: "")
+    make_slot(main, day="tuesday")
+    thursday = make_slot(main, day="thursday")
+    [film] = make_films(1, first=9)
+    chosen = {
+        "film": film.pk, "user": person().pk, "destination": "main", "onto": f"{thursday.pk}:2026-03-05",
+    }  # fmt: skip
+    told = "It goes earlier, in morning on 3 March 2026: the first window with a free place takes it."
+    assert told in text_of(operator_client.get("/slots/videos/add/", chosen, headers=LIVE))
+    assert told in toast_of(press(operator_client, "/slots/videos/add/", **chosen))
+    over = text_of(operator_client.get("/slots/videos/add/", {**chosen, "onto": "x"}, headers=LIVE))
+    assert "Add videos to a line" in over, "an addition like any other"
+
+
 def test_priority_removal_and_upload_now(operator_client: Client, main: Destination) -> None:
     rows = in_line(2, main)
     assert (
