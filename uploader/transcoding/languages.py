@@ -5,6 +5,10 @@ from __future__ import annotations
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
+# A language is told by its letters; natural logarithms of how much likelier it is than the next one.
+FEWEST_LETTERS = 20
+SURE_ENOUGH = 8
+MOST_TEXT = 20_000
 UNKNOWN = {"", "und", "mis", "mul", "zxx", "unk"}
 
 
@@ -22,3 +26,13 @@ def tag_of(language: str) -> str:
 def name_of(tag: str) -> str:
     """What speakers of the language call it: "Deutsch", "português (Brasil)"; "" without a tag."""
     return langcodes.Language.get(tag).autonym().capitalize() if tag else ""
+
+
+def detected(text: str) -> str:
+    """The BCP 47 tag of the language a text is in; "" when it is too short or too odd to tell."""
+    import py3langid
+
+    if sum(letter.isalpha() for letter in text) < FEWEST_LETTERS:
+        return ""
+    (first, likelihood), (_, next_likelihood) = py3langid.rank(text[:MOST_TEXT])[:2]
+    return tag_of(first) if likelihood - next_likelihood >= SURE_ENOUGH else ""

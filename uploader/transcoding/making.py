@@ -21,7 +21,7 @@ from jobs.running import Run, new_token
 from jobs.workers import process_id
 from uploader import library
 from uploader.probing import Unreadable
-from uploader.transcoding import live, packaging, sources, workfiles
+from uploader.transcoding import live, packaging, sources, subtitles, workfiles
 from uploader.transcoding.cutting import Cut, cuts_of
 from uploader.transcoding.encoding import SourceReplaced, piece_folder, remuxed
 from uploader.transcoding.ffmpeg import (
@@ -83,6 +83,9 @@ def probe(job: TranscodeJob, run: Run) -> Source:
         pass  # told by readiness, with the video's name
     if reason := video.readiness(timezone.now()):
         raise NotReady(reason)
+    # Before hours are spent on the pictures.
+    texts = subtitles.prepare(video)
+    run.save(subtitle_languages=[text.language for text in texts])
     with library.open_video(video.path) as file, run.interruptible():
         fingerprint = library.fingerprint(os.fstat(file.fileno()))
         source = sources.examine(file, video.path)

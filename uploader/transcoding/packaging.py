@@ -12,12 +12,13 @@ from django.conf import settings
 
 from jobs.errors import JobError
 from jobs.running import Run
-from uploader.transcoding import languages, live, master, playlists, workfiles
+from uploader.transcoding import languages, live, master, playlists, subtitles, workfiles
 from uploader.transcoding.encoding import audio_name, piece_folder
 from uploader.transcoding.ffmpeg import path_argument, run_ffmpeg
 from uploader.transcoding.ladder import Rung
 from uploader.transcoding.packages import Package, Rendition
 from uploader.transcoding.sources import AudioTrack, Source
+from uploader.transcoding.subtitles import Prepared
 from uploader.transcoding.transcode_jobs import Stage, TranscodeJob
 
 AAC = "mp4a.40.2"
@@ -38,11 +39,12 @@ def package(job: TranscodeJob, run: Run) -> None:
         live.enter(job, run, Stage.MERGING)
         merge(job, run, source, rungs, making)
         live.enter(job, run, Stage.PACKAGING)
-        made = describe(job, source, rungs, making)
+        made = describe(job, source, rungs, subtitles.prepare(job.video) if job.video else [], making)
         made.save()
         live.moved(job, Stage.PACKAGING, 0.9)
         size, count = made.bytes, len(list(made.files))
-    run.save(package_bytes=size, package_files=count)
+    spoken = [track.language for track in made.subtitles]
+    run.save(package_bytes=size, package_files=count, subtitle_languages=spoken)
     shutil.rmtree(workfiles.work_folder(job.pk), ignore_errors=True)
 
 
@@ -119,7 +121,9 @@ def audio_labels(tracks: list[AudioTrack]) -> list[str]:
 # -------------------------------------------------------------------- packaging
 
 
-def describe(job: TranscodeJob, source: Source, rungs: list[Rung], making: Path) -> Package:
+def describe(
+    job: TranscodeJob, source: Source, rungs: list[Rung], texts: list[Prepared], making: Path
+) -> Package:
     """The package in the folder `making`, measured and checked, its master playlist written."""
     videos = [
         rendition(making / rung.label, kind="video", label=rung.label, width=rung.width, height=rung.height)
@@ -136,7 +140,7 @@ def describe(job: TranscodeJob, source: Source, rungs: list[Rung], making: Path)
         resource_id=job.resource_id or 0,
         master=making / "master.m3u8",
         renditions=[*videos, *sounds],
-        subtitles=[],
+        subtitles=subtitles.write(texts, making, seconds=source.duration_seconds),
         duration_seconds=source.duration_seconds,
     )
     made.master.write_text(master.master_playlist(made, source), encoding="utf-8")

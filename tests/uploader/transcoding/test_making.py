@@ -204,7 +204,8 @@ def test_a_transport_stream_is_copied_to_a_container_that_can_be_cut(
     assert job.pieces_total == 6
     assert next(log.stage for log in job.logs.order_by("pk")) == "splitting"
     times = films.frame_times(joined(package.renditions[0], tmp_path / "made.mp4"))
-    assert len(times) == 125
+    # Where the sound begins half a picture earlier (AAC does, by ffmpeg's version), the first one is shown twice.
+    assert len(times) in (125, 126)
 
 
 def test_what_ffmpeg_said_is_kept_with_the_attempt(library: Path, transcode: Transcode) -> None:
