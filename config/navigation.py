@@ -36,6 +36,7 @@ GROUPS: dict[str, list[Item]] = {
         Item("uploader.Destination", "Destinations", "cloud_upload"),
         Item("uploader.SocialAccount", "Social accounts", "groups"),
         Item("uploader.UploadJob", "Upload jobs", "upload"),
+        Item("uploader.TranscodeJob", "Transcode jobs", "movie_filter"),
         Item("uploader.LedgerEntry", "Ledger", "receipt_long"),
         Item("schedules.UploadSchedule", "Upload schedules", "playlist_play"),
         Item("schedules.ScheduledUpload", "Scheduled uploads", "schedule"),

@@ -1,5 +1,5 @@
 """The admin of what is delivered."""
 
-from uploader.admin import catalog, destinations, social_accounts, upload_jobs
+from uploader.admin import catalog, destinations, social_accounts, transcode_jobs, upload_jobs
 
-__all__ = ["catalog", "destinations", "social_accounts", "upload_jobs"]
+__all__ = ["catalog", "destinations", "social_accounts", "transcode_jobs", "upload_jobs"]

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from import_export.admin import ImportExportModelAdmin
 from import_export.formats.base_formats import CSV, XLSX
@@ -17,6 +18,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.decorators import display
 
+from jobs.reports import Report
 from uploader.admin.exchange import (
     EpisodeResource,
     FilmResource,
@@ -30,6 +32,7 @@ from uploader.admin.files import BADGES, badge_of, make_posters, probe_again, th
 from uploader.catalog import Episode, Film, Season, Series, Subtitle
 from uploader.folders import SUBTITLE_SUFFIXES
 from uploader.probing import clock
+from uploader.transcoding import deciding
 
 if TYPE_CHECKING:
     VideoForm = forms.ModelForm[Any]
@@ -143,7 +146,7 @@ class ExchangeAdmin(ModelAdmin, ImportExportModelAdmin):
 class VideoAdmin(ExchangeAdmin):
     form = PathForm
     inlines = (SubtitleInline,)
-    actions = ("probe_again", "make_posters")
+    actions = ("probe_again", "make_posters", "transcode")
     list_per_page = 50
     file_fields = (
         "picture",
@@ -197,6 +200,17 @@ class VideoAdmin(ExchangeAdmin):
     @admin.action(description="Make posters", permissions=["change"])
     def make_posters(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         make_posters(request, queryset)
+
+    @admin.action(description="Transcode to HLS", permissions=["change"])
+    def transcode(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        report = Report()
+        for video in queryset:
+            try:
+                deciding.start(video, now=timezone.now())
+                report.count("queued")
+            except deciding.Refused as refusal:
+                report.refuse(refusal)
+        report.tell(request)
 
 
 @admin.register(Film)

@@ -9,7 +9,7 @@ from django.db import transaction
 from jobs import runner
 from jobs.errors import LostRace
 from uploader.catalog import Episode, Film
-from uploader.deciding import Refused
+from uploader.deciding import Refused as Refused
 from uploader.transcoding import workfiles
 from uploader.transcoding.transcode_jobs import AlreadyUnderWay, TranscodeJob, create_transcode
 
