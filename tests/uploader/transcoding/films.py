@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +14,8 @@ import av
 from uploader.transcoding.ffmpeg import program
 from uploader.transcoding.packages import Rendition
 
-_kept = tempfile.TemporaryDirectory(prefix="slotcast-films-")
+_kept = Path(tempfile.mkdtemp(prefix="slotcast-films-"))
+atexit.register(shutil.rmtree, _kept, ignore_errors=True)
 
 X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
 TONE = ["-f", "lavfi", "-i", "sine=frequency=440:duration={seconds}:sample_rate=48000"]
@@ -48,7 +50,7 @@ def _made(
     options: tuple[str, ...],
     encoder: tuple[str, ...],
 ) -> Path:
-    target = Path(tempfile.mkdtemp(dir=_kept.name)) / f"film{suffix}"
+    target = Path(tempfile.mkdtemp(dir=_kept)) / f"film{suffix}"
     inputs = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}:duration={seconds},{filters}"]
     maps = ["-map", "0:v"]
     for number in range(tones):
