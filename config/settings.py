@@ -320,6 +320,7 @@ STORAGE: dict[str, Any] = {
     "cdn_endpoint": given("SPACES_CDN_ENDPOINT_ID"),
     "cdn_token": given("DO_API_TOKEN"),
 }
+DIGITALOCEAN_API_URL = "https://api.digitalocean.com"
 
 # ------------------------------------------------------------------ scripts
 # Two requests to one site are at least so far apart, over all workers; a site's robots.txt may ask for more.

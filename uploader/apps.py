@@ -7,6 +7,7 @@ class UploaderConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs import ticker
+        from uploader import package_uploads as package_uploads  # it connects itself
         from uploader import social_accounts
         from uploader.manager import announcing as announcing  # it connects itself
         from uploader.transcoding import outcomes, workfiles

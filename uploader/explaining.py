@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from jobs import workers
-from uploader.upload_jobs import UploadJob
+from uploader.upload_jobs import REMOVING, UploadJob, UploadType
 
 
 def why_not_running(job: UploadJob, now: datetime) -> str:
@@ -17,7 +17,9 @@ def why_not_running(job: UploadJob, now: datetime) -> str:
         return of_finished(job)
     if job.is_active:
         return of_active(job, now)
-    obstacles = [job.destination.why_not_now(now), of_time(job, now), of_workers(job, now)]
+    obstacles = [
+        job.destination.why_not_now(now), of_package(job), of_time(job, now), of_workers(job, now)
+    ]  # fmt: skip
     return " ".join(obstacle for obstacle in obstacles if obstacle) or of_line(job, now)
 
 
@@ -42,6 +44,17 @@ def of_time(job: UploadJob, now: datetime) -> str:
         return ""
     reason = f" {sentence(job.error_message)}" if job.error_message else ""
     return f"It waits until {local(job.not_before_at)}.{reason}"
+
+
+def of_package(job: UploadJob) -> str:
+    """A master playlist waits for everything it names; nothing of a package moves while it is being deleted."""
+    if job.is_of_package and job.remote_status == REMOVING:
+        return "Its package is being deleted from the storage."
+    if job.upload_type != UploadType.MASTER_PLAYLIST:
+        return ""
+    parts = UploadJob.objects.unfinished().filter(destination_id=job.destination_id, package=job.package)
+    labels = list(parts.exclude(pk=job.pk).order_by("pk").values_list("label", flat=True))
+    return f"It waits for {', '.join(labels)} of its package." if labels else ""
 
 
 def of_workers(job: UploadJob, now: datetime) -> str:

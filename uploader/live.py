@@ -29,6 +29,7 @@ def upload_progress(job: UploadJob, *, done: int, total: int, bytes_per_second: 
             "bytesTotal": total,
             "bytesPerSecond": round(bytes_per_second),
             "secondsLeft": None if left is None else round(left, 1),
+            **({"filesDone": job.files_done, "filesTotal": job.files_total} if job.is_of_package else {}),
         },
         now=timezone.now(),
     )

@@ -47,6 +47,11 @@ CONTENT_TYPES = {
 }
 
 
+# What a package's jobs are marked with while it is taken out of its storage, and afterwards.
+REMOVING = "removing"
+REMOVED = "removed"
+
+
 def new_client_id() -> str:
     """By it whoever asked for an upload tells its events from others'; each retry has its own."""
     return str(uuid.uuid4())
@@ -72,7 +77,20 @@ class UploadJobQuerySet(TendedJobQuerySet["UploadJob"]):
             .filter(at_once__gte=settings.ONLYSOCIAL_UPLOADS_AT_ONCE)
             .values("destination")
         )
-        return super().claimable(now).exclude(upload_type=UploadType.MEDIA, destination__in=busy)
+        # A master playlist goes when all of its package has ended; it looks itself how.
+        unfinished = UploadJob._base_manager.filter(
+            destination=models.OuterRef("destination"),
+            package=models.OuterRef("package"),
+            status__in=(Status.WAITING, Status.ACTIVE),
+        ).exclude(upload_type=UploadType.MASTER_PLAYLIST)
+        is_early = models.Q(upload_type=UploadType.MASTER_PLAYLIST) & models.Exists(unfinished)
+        return (
+            super()
+            .claimable(now)
+            .exclude(upload_type=UploadType.MEDIA, destination__in=busy)
+            .exclude(is_early)
+            .exclude(upload_type__in=PACKAGE_TYPES, remote_status=REMOVING)
+        )
 
 
 class UploadJob(TendedJob):
@@ -226,7 +244,11 @@ class UploadJob(TendedJob):
         return max(0, self.bytes_total - self.bytes_sent) / self.bytes_per_second
 
     def perform(self, run: Run) -> None:
-        if self.upload_type == UploadType.MEDIA:
+        if self.is_of_package:
+            from uploader.delivering_packages import deliver_package
+
+            deliver_package(self, run)
+        elif self.upload_type == UploadType.MEDIA:
             from uploader.delivering_media import deliver_media
 
             deliver_media(self, run)

@@ -16,13 +16,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from jobs.errors import JobError
 from jobs.history import spoken_who
 from jobs.reports import Report
 from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, link_to, moment, page_of, progress_bar, short_moment
-from uploader import deciding
+from uploader import deciding, removing_packages
 from uploader.explaining import why_not_running
 from uploader.models import LedgerEntry, UploadJob
-from uploader.upload_jobs import UploadType
+from uploader.upload_jobs import REMOVED, UploadType
 
 STATUS_COLOURS = {
     "Waiting": "info",
@@ -43,6 +44,13 @@ CANCEL = {
     "title": "Cancel this upload?",
     "description": "A waiting upload ends at once; one that runs is asked to stop. It can be retried later.",
     "form_submit_text": "Cancel the upload",
+}
+
+REMOVE = {
+    "title": "Delete this package from the storage?",
+    "description": "Every rendition, subtitle and playlist of it is deleted there, the master playlist first. "
+    "Players that have its address get nothing more. Files in the library stay; this cannot be taken back.",
+    "form_submit_text": "Delete the package",
 }
 
 
@@ -66,10 +74,19 @@ class UploadJobAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     sortable_by = ("id",)
     actions = ("retry_chosen", "cancel_chosen")
-    actions_detail = ("retry_this", "cancel_this")
+    actions_detail = ("retry_this", "cancel_this", "remove_package")
     fieldsets = (
         (None, {"fields": ("state", "why_waiting", "bar_wide", "attempts", "error", "error_message")}),
         ("What and where to", {"fields": ("title", "description", "video", "destination", "upload_type")}),
+        (
+            "In the storage",
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "package", "label", "resolution", "language", "files_text", "local_path", "s3_path",
+                ),
+            },
+        ),
         (
             "On the platform",
             {"fields": ("remote", "remote_id", "remote_status", "remote_created_at", "tag", "media_name")},
@@ -98,7 +115,11 @@ class UploadJobAdmin(ReadOnlyAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         job = self.get_object(request, str(object_id))
-        hidden = {"retry_this": job and job.can_retry, "cancel_this": job and job.can_cancel}
+        hidden = {
+            "retry_this": job and job.can_retry,
+            "cancel_this": job and job.can_cancel,
+            "remove_package": job and job.is_of_package and job.is_finished and job.remote_status != REMOVED,
+        }
         return self.offered(request, object_id, {name for name, fits in hidden.items() if not fits})
 
     # ---------------------------------------------------------------- actions
@@ -122,6 +143,16 @@ class UploadJobAdmin(ReadOnlyAdmin):
     )
     def cancel_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         return self.decide_one(request, object_id, cancelled)
+
+    @action(
+        description="Delete from storage",
+        permissions=["act"],
+        icon="delete_forever",
+        dialog=REMOVE,
+        variant=ActionVariant.DANGER,
+    )
+    def remove_package(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        return self.decide_one(request, object_id, removed)
 
     def decide_one(self, request: HttpRequest, object_id: str, decision: Decision) -> HttpResponse:
         job = self.found(request, object_id)
@@ -155,6 +186,10 @@ class UploadJobAdmin(ReadOnlyAdmin):
     @display(description="Attempt")
     def attempts(self, job: UploadJob) -> str:
         return f"{job.attempt} of {job.max_attempts}"
+
+    @display(description="Files")
+    def files_text(self, job: UploadJob) -> str:
+        return f"{job.files_done} of {job.files_total}" if job.files_total else "–"
 
     @display(description="Error", ordering="error_kind")
     def error(self, job: UploadJob) -> str:
@@ -230,6 +265,15 @@ def queued(job: UploadJob, who: str, now: datetime) -> str:
 def cancelled(job: UploadJob, who: str, now: datetime) -> str:
     deciding.cancel(job, who=who, now=now)
     return "asked to stop" if job.is_active else "cancelled"
+
+
+def removed(job: UploadJob, who: str, now: datetime) -> str:
+    """Calls out: never inside a transaction."""
+    try:
+        count = removing_packages.remove_package(job, who=who, now=now)
+    except JobError as error:
+        raise deciding.Refused(f"is not deleted yet: {error} Ask for it again") from error
+    return f"deleted ({count} objects)"
 
 
 def decide_all(request: HttpRequest, jobs: QuerySet[UploadJob] | list[UploadJob], decision: Decision) -> None:

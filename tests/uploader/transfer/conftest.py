@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -37,6 +41,36 @@ def trouble(s3: S3) -> Iterator[Trouble]:
     door = Trouble(s3)
     yield door
     door.close()
+
+
+@pytest.fixture
+def cdn(settings: Any) -> Iterator[Callable[[int], list[Any]]]:
+    """`cdn(204)`: DigitalOcean's API answers so; gives the list of what it is asked."""
+    asked: list[Any] = []
+    answers = [204]
+
+    class Door(BaseHTTPRequestHandler):
+        def do_DELETE(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append((self.path, self.headers["Authorization"], body))
+            self.send_response(answers[-1])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.DIGITALOCEAN_API_URL = f"http://127.0.0.1:{server.server_port}"
+
+    def start(status: int) -> list[Any]:
+        answers.append(status)
+        return asked
+
+    yield start
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
