@@ -234,6 +234,7 @@ PIPELINE_SCRIPTS: dict[str, str] = {
     "scrape-chereads-work": "jobs.scraping.novels.scrape_chereads_work",
     "scrape-chereads-segment": "jobs.scraping.novels.scrape_chereads_segment",
     "scrape-opensubtitles-work": "jobs.scraping.opensubtitles.scrape_opensubtitles_work",
+    "bulk-download-subtitles": "uploader.pipeline.bulk_subtitles.bulk_download_subtitles",
 }
 OPENSUBTITLES = {
     "api_url": given("OPENSUBTITLES_API_URL", "https://api.opensubtitles.com/api/v1"),
@@ -332,6 +333,8 @@ FETCH_PRIVATE_HOSTS = [
     host for each in given("FETCH_PRIVATE_HOSTS").split(",") if (host := each.strip().lower())
 ]
 if SANDBOX_URL:
+    if not OPENSUBTITLES["key"]:
+        OPENSUBTITLES.update(api_url=f"{SANDBOX_URL}/opensubtitles/api/v1", key="sandbox-key")
     FETCH_PRIVATE_HOSTS.append(SANDBOX_URL.rpartition("//")[2])
 if SANDBOX_URL:
     ONLYSOCIAL.update(

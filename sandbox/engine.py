@@ -20,7 +20,9 @@ from sandbox.dailymotion.stand_in import Dailymotion
 from sandbox.door import Door
 from sandbox.faults import FaultPlan
 from sandbox.journal import Journal
+from sandbox.novels import Novels
 from sandbox.onlysocial.stand_in import OnlySocial
+from sandbox.opensubtitles import OpenSubtitles
 from sandbox.platform import Addresses, Platform, SettingError
 
 KINDS = ("videos", "uploads", "posts", "media")
@@ -53,8 +55,10 @@ class Engine:
         self.clock = Clock(clock) if clock else Clock()
         self.addresses = Addresses()
         self.journal = Journal(self.clock)
-        kinds: tuple[type[Dailymotion] | type[OnlySocial], ...] = (Dailymotion, OnlySocial)
-        self.platforms: list[Platform] = [kind(clock=self.clock, addresses=self.addresses) for kind in kinds]
+        made: dict[str, Any] = {"clock": self.clock, "addresses": self.addresses}
+        self.platforms: list[Platform] = [
+            Dailymotion(**made), OnlySocial(**made), OpenSubtitles(**made), Novels(**made),
+        ]  # fmt: skip
         names = frozenset(route.name for platform in self.platforms for route in platform.routes())
         self.plan = FaultPlan(names)
         self._runners: list[web.AppRunner] = []

@@ -60,7 +60,7 @@ class Page:
         parts = {
             **self._sections(),
             "nonce": nonce,
-            "platforms": escape(" and ".join(platform.title for platform in self._engine.platforms)),
+            "platforms": escape(", ".join(platform.title for platform in self._engine.platforms)),
             "routes": "".join(f"<option>{escape(name)}</option>" for name in self._engine.plan.routes),
             "presets": "".join(_preset(label, action) for label, action in PRESETS.items()),
             "first_preset": escape(json.dumps(next(iter(PRESETS.values())))),

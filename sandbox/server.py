@@ -15,7 +15,9 @@ from typing import Any, Self, TypeVar
 from sandbox.certificates import Certificate, make_certificate
 from sandbox.dailymotion.stand_in import API_PATHS, TOKEN_PATHS
 from sandbox.engine import Engine, Options
+from sandbox.novels import PATH as NOVELS_PATH
 from sandbox.onlysocial.stand_in import API_PATH as ONLYSOCIAL_PATH
+from sandbox.opensubtitles import API_PATH as OPENSUBTITLES_PATH
 
 T = TypeVar("T")
 START_SECONDS = 30
@@ -130,6 +132,14 @@ class Sandbox:
     @property
     def onlysocial_url(self) -> str:
         return self._engine.addresses.api + ONLYSOCIAL_PATH
+
+    @property
+    def opensubtitles_url(self) -> str:
+        return self._engine.addresses.api + OPENSUBTITLES_PATH
+
+    @property
+    def novels_url(self) -> str:
+        return self._engine.addresses.api + NOVELS_PATH
 
     def api_url(self, dialect: str = "v2") -> str:
         return self._engine.addresses.api + API_PATHS[dialect]

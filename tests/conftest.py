@@ -70,6 +70,26 @@ def site(settings: Any) -> Iterator[Site]:
     made.close()
 
 
+@pytest.fixture
+def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-off without sitting through it; and no look by a thread that cannot see a test's transaction."""
+    monkeypatch.setattr("jobs.polite.fetching.FIRST_BACK_OFF_SECONDS", 0.001)
+    monkeypatch.setattr("jobs.running.Run.look", lambda run: None)
+
+
+@pytest.fixture
+def opensubtitles(platform: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The stand-in for OpenSubtitles, asked without waiting."""
+    settings.OPENSUBTITLES = {
+        "api_url": platform.opensubtitles_url, "key": "sandbox-key", "username": "", "password": "",
+    }  # fmt: skip
+    settings.FETCH_PRIVATE_HOSTS = [platform.page_url.strip("/").rpartition("/")[2]]
+    settings.FETCH_DELAY_SECONDS = 0
+    monkeypatch.setattr("jobs.scraping.opensubtitles.DELAY_SECONDS", 0)
+    caches["pages"].clear()
+    return platform
+
+
 @pytest.fixture(scope="session")
 def one_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real, playable video of a second."""

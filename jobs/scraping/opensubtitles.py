@@ -232,6 +232,14 @@ def scrape_opensubtitles_work(tracker: Tracker) -> None:
     )  # fmt: skip
 
 
+def episodes_of(feature: Feature) -> list[Found]:
+    """Its episodes as segments."""
+    return [
+        Found(number=Decimal(each.number), season=each.season, title=each.title, external_id=each.feature_id)
+        for each in feature.episodes
+    ]
+
+
 def work_of(feature: Feature, *, url: str = "") -> Work:
     """The work of a feature, kept."""
     source, _ = Source.objects.get_or_create(
@@ -252,10 +260,14 @@ def asked_for(url: str) -> dict[str, object]:
         return {"imdb_id": imdb[1]}
     if feature := re.search(r"(?:/features/|feature_id=)(\d{1,12})\b", url):
         return {"feature_id": feature[1]}
-    last = unquote(re.split(r"[?#]", url)[0].rstrip("/").rpartition("/")[2])
+    path = re.split(r"[?#]", url)[0]
+    if "://" in path:
+        # Of an address only its path says something.
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    last = unquote(path.rstrip("/").rpartition("/")[2])
     found = re.fullmatch(r"(?:(?P<year>\d{4})-)?(?P<title>.+)", last)
     title = re.sub(r"[-_\s]+", " ", found["title"] if found else "").strip()
-    if not title or "//" in last or ("." in title and "/" not in url.partition("//")[2]):
+    if not title:
         raise BadInput("The input's “url” names no work; give the address of its page, or its IMDb id.")
     year = found["year"] if found else None
     return {"query": title.lower(), **({"year": year} if year else {})}

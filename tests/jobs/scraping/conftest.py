@@ -27,10 +27,8 @@ PAGES = {
 
 
 @pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Back-off without sitting through it; and no look by a thread that cannot see a test's transaction."""
-    monkeypatch.setattr("jobs.polite.fetching.FIRST_BACK_OFF_SECONDS", 0.001)
-    monkeypatch.setattr("jobs.running.Run.look", lambda run: None)
+def _unseen(unseen: None) -> None:
+    """For every test here."""
 
 
 @pytest.fixture

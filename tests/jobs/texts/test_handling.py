@@ -15,19 +15,13 @@ from jobs.pipeline.starting import chain, start
 from jobs.pipeline.subjects import Edition, Segment, Work
 from jobs.scraping.keeping import Found, keep_segments
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("unseen")]
 
 TEXTS = [
     "The harbour lay in fog.\u200b  Mira Solberg waited. The pilot was late. A bell rang twice in the harbour.",
     "Mira Solberg saw the ship. The ship was grey. It came from Bergen in 1923.",
     "Bread is made of flour. Flour is made of wheat. Wheat grows in June.",
 ]
-
-
-@pytest.fixture(autouse=True)
-def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No look by a thread that cannot see a test's transaction."""
-    monkeypatch.setattr("jobs.running.Run.look", lambda run: None)
 
 
 @pytest.fixture
