@@ -48,6 +48,7 @@ GROUPS: dict[str, list[Item]] = {
     "Pipeline": [
         Item("jobs.PipelineJob", "Pipeline jobs", "account_tree"),
         Item("jobs.PipelineSchedule", "Pipeline schedules", "event_repeat"),
+        Item("jobs.PipelineToken", "Reporting tokens", "vpn_key"),
         Item("jobs.Source", "Sources", "travel_explore"),
         Item("jobs.Work", "Works", "menu_book"),
         Item("jobs.Edition", "Editions", "translate"),

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from config import views
 from config.control_room import control_room
+from jobs.pipeline import api as pipeline_api
 from schedules import api as schedules_api
 from schedules.posts import api as posts_api
 from schedules.posts import cron_api
@@ -37,6 +38,9 @@ urlpatterns = [
     ),
     path("api/cron/pre-upload", cron_api.PreUploadView.as_view(), name="api-cron-pre-upload"),
     path("api/cron/publish", cron_api.PublishView.as_view(), name="api-cron-publish"),
+    path("api/pipeline-jobs", pipeline_api.PipelineJobsView.as_view(), name="api-pipeline-jobs"),
+    path("api/pipeline-jobs/stats", pipeline_api.PipelineStatsView.as_view(), name="api-pipeline-stats"),
+    path("api/pipeline-jobs/<uuid:job_id>", pipeline_api.PipelineJobView.as_view(), name="api-pipeline-job"),
     path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path(
         "api/docs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -31,9 +31,9 @@ def brief(job: PipelineJob) -> dict[str, Any]:
         "workId": _id(job.work_id),
         "editionId": _id(job.edition_id),
         "segmentId": _id(job.segment_id),
-        "createdAt": _at(job.created_at),
-        "startedAt": _at(job.started_at),
-        "finishedAt": _at(job.finished_at),
+        "createdAt": stamp(job.created_at),
+        "startedAt": stamp(job.started_at),
+        "finishedAt": stamp(job.finished_at),
         "cancelRequested": job.cancel_requested_at is not None,
     }
 
@@ -47,5 +47,8 @@ def _id(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _at(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
+def stamp(at: datetime | None) -> str | None:
+    """A moment as programs read it: UTC with milliseconds, as in `2025-10-30T14:00:00.000Z`."""
+    return (
+        None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )

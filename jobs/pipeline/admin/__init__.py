@@ -1,5 +1,5 @@
-"""Admin pages of the pipeline: its runs, their schedules, and what they are about."""
+"""Admin pages of the pipeline: its runs, their schedules, what they are about, and who may report."""
 
-from jobs.pipeline.admin import runs, schedules, subjects
+from jobs.pipeline.admin import runs, schedules, subjects, tokens
 
-__all__ = ["runs", "schedules", "subjects"]
+__all__ = ["runs", "schedules", "subjects", "tokens"]

@@ -1,0 +1,67 @@
+/** Report a script's runs to Slotcast. Needs nothing but Node 22 (or Deno, or Bun); copy it beside your script.
+ *
+ *   await pipelineJob("https://slotcast.example", TOKEN, "scrape", { scriptType: "my-crawler" }, async (job) => {
+ *     for (const [n, page] of pages.entries())
+ *       await job.report({ progress: Math.floor((100 * n) / pages.length) }); // throws Cancelled when asked to stop
+ *     return { total: pages.length };
+ *   });
+ */
+
+export class Cancelled extends Error {}
+
+type Values = Record<string, unknown>;
+type State = Values & { id: string; attempt: number; cancelRequested: boolean; leaseSeconds: number };
+
+export class Job {
+  private reportedAt = 0;
+  private base: string;
+  private token: string;
+  state: State;
+
+  constructor(base: string, token: string, state: State) {
+    [this.base, this.token, this.state] = [base, token, state];
+  }
+
+  /** progress, stage, log, workId, editionId …; percentages go out once a second at most. */
+  async report(said: Values = {}): Promise<void> {
+    const isOnlyProgress = Object.keys(said).every((name) => name === "progress");
+    if (!isOnlyProgress || Date.now() - this.reportedAt > 1000) {
+      this.reportedAt = Date.now();
+      await this.patch(said);
+    }
+    if (this.state.cancelRequested) throw new Cancelled("Cancelled on request");
+  }
+
+  async patch(said: Values): Promise<void> {
+    const body = { ...said, attempt: this.state.attempt };
+    this.state = await send("PATCH", `${this.base}/${this.state.id}`, this.token, body);
+  }
+}
+
+async function send(method: string, url: string, token: string, body: Values, tries = 5): Promise<State> {
+  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+  const answer = await fetch(url, { method, headers, body: JSON.stringify(body) }).catch((error) => error as Error);
+  if (answer instanceof Response && answer.ok) return (await answer.json()) as State;
+  if ((answer instanceof Response && answer.status < 500) || tries === 1)
+    throw answer instanceof Error ? answer : new Error(`${method} ${url}: ${answer.status} ${await answer.text()}`);
+  await new Promise((resolve) => setTimeout(resolve, 1000 * 2 ** (5 - tries))); // sending again does no harm
+  return send(method, url, token, body, tries - 1);
+}
+
+export async function pipelineJob(
+  url: string, token: string, jobType: string, input: Values, work: (job: Job) => Promise<Values>, links: Values = {},
+): Promise<Values> {
+  const base = `${url.replace(/\/$/, "")}/api/pipeline-jobs`;
+  const announced = { id: crypto.randomUUID(), jobType, input, status: "running", ...links };
+  const job = new Job(base, token, await send("POST", base, token, announced));
+  const beat = setInterval(() => void job.patch({}).catch(() => undefined), job.state.leaseSeconds * 250);
+  const end = (said: Values) => (clearInterval(beat), job.patch(said));
+  try {
+    const output = await work(job);
+    await end({ status: "success", output });
+    return output;
+  } catch (error) {
+    await end({ status: error instanceof Cancelled ? "cancelled" : "failed", error: (error as Error).message });
+    throw error;
+  }
+}
