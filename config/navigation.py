@@ -15,6 +15,7 @@ from django.utils import timezone
 from schedules.models import ScheduledUpload, UploadSchedule
 from schedules.posts import board as posts_board
 from schedules.upload_schedules import OPEN, Status
+from uploader.manager.kinds import KINDS
 
 
 class Item(NamedTuple):
@@ -69,6 +70,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     top = [
         page(request, "Control room", "dashboard", "/", is_exact=True),
         page(request, "Uploads", "upload_file", "/uploads/", badge=needing_a_hand(request)),
+        page(request, "Video jobs", "movie_edit", "/jobs/", badge=jobs_needing_a_hand(request)),
         page(request, "Weekly windows", "calendar_view_week", "/slots/"),
         page(request, "Posts", "calendar_month", "/posts/", badge=posts_needing_a_hand(request)),
     ]
@@ -114,6 +116,13 @@ def needing_a_hand(request: HttpRequest) -> int:
         paused_by="policy", paused_at__isnull=False, uploads__status__in=OPEN
     ).distinct()
     return failed.count() + held.count()
+
+
+def jobs_needing_a_hand(request: HttpRequest) -> int:
+    """Failures of both kinds that nobody has taken care of; more than a hundred are not counted one by one."""
+    if not request.user.has_perm("uploader.view_uploadjob"):
+        return 0
+    return sum(kind.model._default_manager.untended()[:100].count() for kind in KINDS.values())
 
 
 def posts_needing_a_hand(request: HttpRequest) -> int:

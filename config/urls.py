@@ -50,6 +50,7 @@ urlpatterns = [
     path("media/<path:path>", views.media, name="media"),
     path("admin/", admin.site.urls),
     path("", include("uploader.manager.api_urls")),
+    path("", include("uploader.manager.urls")),
     path("", include("schedules.urls")),
 ]
 handler400 = "config.views.bad_request"

@@ -22,7 +22,7 @@ def cause_of(message: str) -> str:
     text = re.sub(r"(?:\w+://|/)\S+|\b[\w.-]+/\S+", "…", text)
     text = re.sub(r"\b[0-9a-f]{8,}\b|\d[\d.,:]*\d|\d", "…", text)
     text = " ".join(re.sub(r"…(?:[\s-]*…)+", "…", text).split())
-    return text[:LONGEST_CAUSE]
+    return text[:LONGEST_CAUSE] or "No reason was given"
 
 
 class TendedJobQuerySet(TrackedJobQuerySet[J]):

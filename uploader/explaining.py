@@ -1,4 +1,4 @@
-"""Why an upload job has not run yet, as sentences an operator can act on."""
+"""Why a job has not run yet, as sentences an operator can act on."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from django.db.models import Q
 from django.utils import timezone
 
 from jobs import workers
+from jobs.lifecycle import TrackedJob
 from uploader.upload_jobs import REMOVING, UploadJob, UploadType
 
+# Jobs ahead of one are counted no further.
+MOST_COUNTED = 10_000
 
-def why_not_running(job: UploadJob, now: datetime) -> str:
+
+def why_not_running(job: TrackedJob, now: datetime) -> str:
     """What the job waits for at `now`, the farthest obstacle first; empty: it is running."""
     if job.is_finished:
         return of_finished(job)
     if job.is_active:
         return of_active(job, now)
-    obstacles = [
-        job.destination.why_not_now(now), of_package(job), of_time(job, now), of_workers(job, now)
-    ]  # fmt: skip
+    of_upload = [job.destination.why_not_now(now), of_package(job)] if isinstance(job, UploadJob) else []
+    obstacles = [*of_upload, of_time(job, now), of_workers(job, now)]
     return " ".join(obstacle for obstacle in obstacles if obstacle) or of_line(job, now)
 
 
-def of_finished(job: UploadJob) -> str:
+def of_finished(job: TrackedJob) -> str:
     ended = f"{job.get_status_display()} at {local(job.finished_at)}." if job.finished_at else "Ended."
     if not job.can_retry:
         return ended
@@ -31,7 +34,7 @@ def of_finished(job: UploadJob) -> str:
     return f"{ended}{reason} It runs again when somebody retries it."
 
 
-def of_active(job: UploadJob, now: datetime) -> str:
+def of_active(job: TrackedJob, now: datetime) -> str:
     if job.leased_until and job.leased_until < now:
         return "Its worker has stopped answering; the job is taken back within a minute."
     if job.cancel_requested_at:
@@ -39,7 +42,7 @@ def of_active(job: UploadJob, now: datetime) -> str:
     return ""
 
 
-def of_time(job: UploadJob, now: datetime) -> str:
+def of_time(job: TrackedJob, now: datetime) -> str:
     if job.not_before_at <= now:
         return ""
     reason = f" {sentence(job.error_message)}" if job.error_message else ""
@@ -57,23 +60,26 @@ def of_package(job: UploadJob) -> str:
     return f"It waits for {', '.join(labels)} of its package." if labels else ""
 
 
-def of_workers(job: UploadJob, now: datetime) -> str:
+def of_workers(job: TrackedJob, now: datetime) -> str:
     if workers.alive(now).filter(lane=job.lane).exists():
         return ""
     return f"No worker of the lane “{job.lane}” is alive. Start one with “manage.py worker”."
 
 
-def of_line(job: UploadJob, now: datetime) -> str:
+def of_line(job: TrackedJob, now: datetime) -> str:
     """How many are claimed before it, in the order of `claim`."""
     earlier = (
         Q(priority__lt=job.priority)
         | Q(priority=job.priority, not_before_at__lt=job.not_before_at)
         | Q(priority=job.priority, not_before_at=job.not_before_at, pk__lt=job.pk)
     )
-    ahead = UploadJob.objects.claimable(now).filter(earlier).count()
+    rows = type(job)._default_manager.claimable(now).filter(earlier)
+    ahead = rows[:MOST_COUNTED].count()
     if not ahead:
         return "It is due; the next free worker takes it."
-    return f"It is due; {ahead} {'upload is' if ahead == 1 else 'uploads are'} ahead of it."
+    word = "upload" if isinstance(job, UploadJob) else "job"
+    many = f"{ahead} {word}{' is' if ahead == 1 else 's are'}"
+    return f"It is due; {many}{' and more' if ahead == MOST_COUNTED else ''} ahead of it."
 
 
 def sentence(text: str) -> str:

@@ -91,9 +91,9 @@
   }
 
   // The parts that show what the address asks for.
-  const CHOSEN = ["tiles", "series", "calendar", "tray"];
+  const CHOSEN = ["tiles", "series", "calendar", "tray", "jobs-tiles", "jobs-bar", "jobs-list", "jobs-charts"];
   function hasChoice() {
-    return Slotcast.partNames().some((name) => name === "series" || name === "calendar");
+    return Slotcast.partNames().some((name) => ["series", "calendar", "jobs-list"].includes(name));
   }
 
   document.addEventListener("click", (event) => {

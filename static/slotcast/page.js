@@ -7,6 +7,11 @@
     creating: "Creating the video",
     encoding: "Encoding at the platform",
     checking: "Checking what arrived",
+    probing: "Probing",
+    splitting: "Splitting",
+    transcoding: "Transcoding",
+    merging: "Merging",
+    packaging: "Packaging",
   };
   const POLL_MS = 15000;
   const SAY_MS = 4000;
@@ -47,18 +52,45 @@
     write(row, "percent", `${percent}%`);
   }
 
+  const OF_JOBS = ["jobs-kinds", "jobs-tiles", "jobs-list", "job"];
+
   // Jobs that are none of this page's, such as a film's: asked for once.
   const others = new Set();
 
   function moved(job) {
     const rows = document.querySelectorAll(`[data-job="${Number(job.jobId)}"]`);
     if (!rows.length) {
-      if (!others.has(job.jobId)) Slotcast.refresh(job.uploadType === "media" ? ["calendar", "post"] : ["now"]);
+      if (!others.has(job.jobId))
+        Slotcast.refresh([...OF_JOBS, ...(job.uploadType === "media" ? ["calendar", "post"] : ["now"])]);
       others.add(job.jobId);
     }
     for (const row of rows) {
       bar(row, job.progress, job.stage);
       facts(row, job);
+      if (job.filesTotal) write(row, "files", `${job.filesDone} of ${job.filesTotal} files`);
+      woken(row, job.jobId);
+    }
+  }
+
+  /* A row that still says “waiting” belongs to a worker by now: its state is asked for, once. */
+  function woken(row, id) {
+    if (row.dataset.s === undefined || row.dataset.s === "active" || !row.classList.contains("sc-job") || others.has(id)) return;
+    others.add(id);
+    Slotcast.refresh(OF_JOBS);
+  }
+
+  function transcoded(job) {
+    const rows = document.querySelectorAll(`[data-transcode="${Number(job.id)}"]`);
+    if (!rows.length && !others.has(job.jobId)) {
+      others.add(job.jobId);
+      Slotcast.refresh(OF_JOBS);
+    }
+    for (const row of rows) {
+      bar(row, job.progress, job.stage);
+      write(row, "stage", STAGES[job.stage] || job.stage);
+      write(row, "pieces", `${job.piecesDone} of ${job.piecesTotal} pieces`);
+      write(row, "frames", job.framesPerSecond > 0 ? `${Math.round(job.framesPerSecond)} frames/s` : "");
+      woken(row, job.jobId);
     }
   }
 
@@ -95,13 +127,15 @@
     post_media_uploaded: OF_POSTS,
     post_published: OF_POSTS,
     post_failed: OF_POSTS,
-    JobCompleted: ["now", "events", "calendar", "post"],
-    JobFailed: ["now", "trouble", "events", "post"],
-    JobCancelled: ["now", "trouble", "events"],
+    JobCompleted: ["now", "events", "calendar", "post", ...OF_JOBS, "jobs-charts"],
+    JobFailed: ["now", "trouble", "events", "post", ...OF_JOBS, "jobs-causes", "jobs-charts"],
+    JobCancelled: ["now", "trouble", "events", ...OF_JOBS],
+    job_changed: [...OF_JOBS, "jobs-causes"],
   };
 
   function onEvent({ type, data }) {
     if (type === "uploadProgress") return moved(data);
+    if (type === "transcodeProgress") return transcoded(data);
     if (type === "upload_progress") return undefined;
     if (type === "reset") return everything();
     if (PARTS[type]) {
@@ -163,7 +197,7 @@
     // Workers that vanish send nothing; without a stream everything is looked at.
     setInterval(() => {
       if (document.visibilityState !== "visible") return;
-      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card", "windows-card"]);
+      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card", "windows-card", "jobs-alert"]);
       else everything();
     }, POLL_MS);
   }

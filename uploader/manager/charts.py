@@ -1,0 +1,169 @@
+"""What the jobs of a kind came to over time: rates, durations, backlog and throughput, as bars and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import add
+
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from jobs import tallies, throughput
+from jobs.staff_pages import spoken_length
+from jobs.throughput import HOUR, Done, hour_of
+from uploader.manager.kinds import UPLOAD, Kind
+
+# What the address may ask for: so many bars of so many hours.
+SPANS = {"24h": (24, 1), "7d": (28, 6), "30d": (30, 24)}
+SPAN_NAMES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
+
+
+@dataclass(frozen=True)
+class Bar:
+    label: str  # when
+    text: str  # how much
+    height: float  # 0–100
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One quantity over the span: what it is over all of it, and a bar for each part."""
+
+    name: str
+    total: str
+    hint: str
+    tone: str
+    bars: list[Bar]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One bar's stretch of time, and what it came to."""
+
+    begins: datetime
+    label: str
+    done: Done
+    backlog: int
+
+
+class Charts:
+    """Every chart of a kind, from two reads."""
+
+    def __init__(self, kind: Kind, span: str, *, now: datetime) -> None:
+        self.kind = kind
+        self.span = span if span in SPANS else "24h"
+        self.parts = self._read(now)
+        self.whole = reduce(add, (part.done for part in self.parts), Done())
+
+    def _read(self, now: datetime) -> list[Part]:
+        count, hours = SPANS[self.span]
+        first = hour_of(now) - HOUR * (count * hours - 1)
+        begins = [first + HOUR * hours * place for place in range(count)]
+        found = throughput.by_hour(self.kind.model, first)
+        ends = [begin + HOUR * (hours - 1) for begin in begins]
+        backlog = tallies.unfinished_by_hour(self.kind.model, ends)
+        parts = []
+        for begin, waiting in zip(begins, backlog, strict=True):
+            inside = (found.get(begin + HOUR * place, Done()) for place in range(hours))
+            parts.append(Part(begin, label_of(begin, hours), reduce(add, inside, Done()), waiting))
+        return parts
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.whole.ended and not any(part.backlog for part in self.parts)
+
+    @property
+    def charts(self) -> list[Chart]:
+        whole = self.whole
+        ended = f"{whole.completed:,} of {whole.ended:,} ended well"
+        took = length(whole.average_seconds)
+        moved = speed(self.kind, whole)
+        of = self.kind.many
+        return [
+            Chart("Throughput", f"{whole.completed:,}", f"{of} completed", "good",
+                  self.bars(lambda each: each.done.completed, lambda each: f"{each.done.completed:,}")),
+            Chart("Completion rate", percent(whole.completion_rate), ended, "good",
+                  self.bars(lambda each: each.done.completion_rate, completion, top=1.0)),
+            Chart("Failure rate", percent(whole.failure_rate), f"{whole.failed:,} failed", "bad",
+                  self.bars(lambda each: each.done.failure_rate, failure, top=1.0)),
+            Chart("Average duration", took, "from claim to completion", "busy",
+                  self.bars(lambda each: each.done.average_seconds, duration)),
+            Chart("Speed", moved, "of completed ones, on average", "good",
+                  self.bars(lambda each: each.done.amount_per_second, lambda each: speed(self.kind, each.done))),
+            Chart("Backlog", f"{self.parts[-1].backlog:,}", "waiting or active now", "warn",
+                  self.bars(lambda each: each.backlog, lambda each: f"{each.backlog:,}")),
+        ]  # fmt: skip
+
+    def bars(
+        self,
+        value: Callable[[Part], float | None],
+        text: Callable[[Part], str],
+        *,
+        top: float | None = None,
+    ) -> list[Bar]:
+        values = [value(part) for part in self.parts]
+        highest = top or max((each or 0 for each in values), default=0) or 1
+        return [
+            Bar(part.label, text(part), round(100 * (each or 0) / highest, 1))
+            for part, each in zip(self.parts, values, strict=True)
+        ]
+
+    @property
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """The same as a table, the latest first; what came to nothing is left out."""
+        return [
+            (
+                part.label,
+                [
+                    f"{part.done.completed:,}", f"{part.done.failed:,}", f"{part.done.cancelled:,}",
+                    percent(part.done.completion_rate), length(part.done.average_seconds),
+                    speed(self.kind, part.done), f"{part.backlog:,}",
+                ],
+            )
+            for part in reversed(self.parts)
+            if part.done != Done() or part.backlog
+        ]  # fmt: skip
+
+    @property
+    def spans(self) -> list[tuple[str, str, bool]]:
+        return [(span, name, span == self.span) for span, name in SPAN_NAMES.items()]
+
+
+def completion(part: Part) -> str:
+    return percent(part.done.completion_rate)
+
+
+def failure(part: Part) -> str:
+    return percent(part.done.failure_rate)
+
+
+def duration(part: Part) -> str:
+    return length(part.done.average_seconds)
+
+
+def label_of(begin: datetime, hours: int) -> str:
+    local = timezone.localtime(begin)
+    if hours == 1:
+        return f"{local:%a %H:%M}"
+    if hours == 24:
+        return f"{local:%d %b %H:%M}–{timezone.localtime(begin + timedelta(hours=24)):%d %b}"
+    return f"{local:%a %d %b %H:%M}"
+
+
+def percent(rate: float | None) -> str:
+    return "–" if rate is None else f"{100 * rate:.0f} %" if rate in (0, 1) else f"{100 * rate:.1f} %"
+
+
+def length(seconds: float | None) -> str:
+    return "–" if seconds is None else spoken_length(seconds)
+
+
+def speed(kind: Kind, done: Done) -> str:
+    """Bytes a second of uploads; of transcodings how much film a second of work makes."""
+    rate = done.amount_per_second
+    if not rate:
+        return "–"
+    return f"{filesizeformat(rate)}/s" if kind is UPLOAD else f"{rate:.1f} × real time"
