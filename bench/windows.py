@@ -18,10 +18,10 @@ def measure(kind: str) -> list[Figure]:
         running("-m", "bench.weekly", kind, str(FEW)) as small,
         running("-m", "bench.weekly", kind, str(MANY)) as large,
     ):
-        for hand in (small, large):
-            unused = [index for index, is_used in answer_of(hand).items() if not is_used]
-            if unused:
-                print(f"Not used on {DATABASES[kind]}: {', '.join(unused)}", file=sys.stderr)
+        answer_of(small)  # a table of a hundred rows is read whole, and rightly so
+        unused = [index for index, is_used in answer_of(large).items() if not is_used]
+        if unused:
+            print(f"Not used on {DATABASES[kind]}: {', '.join(unused)}", file=sys.stderr)
         rounds = [(one_round(large), one_round(small)) for _ in range(ROUNDS)]
     return [
         figure(DATABASES[kind], name, [one[name] for one, _ in rounds], [other[name] for _, other in rounds])

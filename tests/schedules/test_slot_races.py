@@ -83,6 +83,27 @@ print("ready", flush=True)
 sys.stdin.readline()
 slot_clock.tick(now)
 """
+# A caller of the seed's functions that takes video after video, in a window of its own.
+CLAIMING = """
+import sys, django
+django.setup()
+from datetime import datetime
+from django.db import OperationalError
+from schedules import slots
+from schedules.upload_slots import UploadSlot
+now = datetime.fromisoformat(sys.argv[1])
+slot = UploadSlot.objects.order_by("max_uploads")[int(sys.argv[2])]
+print("ready", flush=True)
+sys.stdin.readline()
+taken, video = [], slot
+while video is not None:
+    try:
+        video = slots.find_next_video_to_upload(slot, now=now, who="a script")
+    except OperationalError:
+        continue  # kept out for too long by the others
+    taken += [str(video.pk)] if video else []
+print(" ".join(taken), flush=True)
+"""
 PATIENCE_SECONDS = 120
 
 
@@ -101,14 +122,14 @@ def clocks(
     }
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", script, MORNING.isoformat()],
+            [sys.executable, "-c", script, MORNING.isoformat(), str(number)],
             cwd=django_settings.BASE_DIR,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(count)
+        for number in range(count)
     ]
     try:
         for process in started:
@@ -162,6 +183,22 @@ def test_clocks_in_several_processes_take_every_video_once_and_pass_no_limit(
     assert UploadSlot.objects.aggregate(all=Sum("taken"))["all"] == len(begun)
     for slot in UploadSlot.objects.all():
         assert slot.videos.count() == slot.taken <= slot.max_uploads
+
+
+@pytest.mark.processes
+def test_processes_after_one_line_take_every_video_once(tmp_path: Path, settings: Any) -> None:
+    main = account()
+    # A window each, so that nothing but the claim of the video itself stands between them.
+    for number in range(4):
+        make_slot(main, max_uploads=100 + number, start_time=time(9, number))
+    waiting = in_line(80, main)
+    with clocks(4, tmp_path, settings.SECRET_KEY, CLAIMING) as processes:
+        go(processes)
+        said = [process.communicate(timeout=PATIENCE_SECONDS)[0] for process in processes]
+    taken = [int(pk) for line in said for pk in line.split()]
+    assert sorted(taken) == [video.pk for video in waiting], "none twice, none lost"
+    assert UploadSlot.objects.aggregate(all=Sum("taken"))["all"] == 80
+    assert Event.objects.filter(type="taken").count() == 80
 
 
 @pytest.mark.processes
