@@ -25,6 +25,11 @@ INTROS = {
 }
 FILM = "The Lighthouse Keeper"
 FILM_INTRO = "Thirty years alone with a lamp, and one evening that is different."
+FILM_SUBTITLES = {
+    "en.default": ("Nothing moves out there.", "Then what was that light?"),
+    "de": ("Da draußen bewegt sich nichts.", "Und was war dann dieses Licht?"),
+    "it": ("Là fuori non si muove nulla.", "E allora che cos'era quella luce?"),
+}
 SUBTITLES = """1
 00:00:00,500 --> 00:00:02,500
 Nothing moves out there.
@@ -44,6 +49,7 @@ class Recipe(NamedTuple):
     colours: tuple[str, str]
     squares: int
     tone_hertz: int
+    size: str = "640:360"
 
 
 def make_demo_library(root: Path) -> list[Path]:
@@ -61,6 +67,9 @@ def make_demo_library(root: Path) -> list[Path]:
     _write(root / f"{FILM}.txt", FILM_INTRO)
     first = recipes[0].path
     _write(first.with_suffix(".en.srt"), SUBTITLES)
+    for language, (before, after) in FILM_SUBTITLES.items():
+        said = f"1\n00:00:01,000 --> 00:00:04,000\n{before}\n\n2\n00:00:05,000 --> 00:00:08,000\n{after}\n"
+        _write(root / f"{FILM}.{language}.srt", said)
     return [recipe.path for recipe in recipes]
 
 
@@ -89,7 +98,7 @@ def make_video(recipe: Recipe) -> None:
                 ffmpeg(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y",
                 "-f", "lavfi", "-i", picture,
                 "-f", "lavfi", "-i", f"sine=frequency={recipe.tone_hertz}:duration={recipe.seconds}",
-                "-vf", ",".join(["scale=640:360", *squares, "format=yuv420p"]),
+                "-vf", ",".join([f"scale={recipe.size}", *squares, "format=yuv420p"]),
                 "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-g", "50",
                 # A constant rate: a calm picture would make a file too small to see a transfer move.
                 "-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "4M",
@@ -136,7 +145,7 @@ def _recipes(root: Path) -> list[Recipe]:
         *harbour,
         *night_train,
         *flags,
-        Recipe(root / f"{FILM}.mp4", 10, ("0x101820", "0xffe08a"), 0, 180),
+        Recipe(root / f"{FILM}.mp4", 10, ("0x101820", "0xffe08a"), 0, 180, "1280:720"),
     ]
 
 

@@ -46,7 +46,7 @@ class Launched:
 
     def __init__(self, var: Path) -> None:
         self.url = f"http://127.0.0.1:{free_port()}"
-        self.output = ""
+        self.output, self.var = "", var
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.launch"],
             cwd=ROOT,
@@ -144,6 +144,11 @@ async def test_the_demo_runs_live_from_one_command(launched: Launched) -> None:
     titles = [video["title"] for video in requests.get(f"{sandbox}/_sandbox/videos", timeout=10).json()]
     assert len(titles) == len(set(titles)) >= 2
     assert requests.get(f"{launched.url}/readyz", timeout=10).json()["ready"] is True
+
+    packages = launched.var / "transcoding" / "packages"
+    master = until(lambda: next(packages.glob("film-*/*/master.m3u8"), None), seconds=60, what="a package")
+    assert {"HD/index.m3u8", "SD/index.m3u8"} <= set(master.read_text().splitlines())
+    assert master.read_text().count("TYPE=SUBTITLES") == 3
 
     family = launched.tree()
     launched.process.send_signal(signal.SIGINT)

@@ -391,6 +391,8 @@ def test_the_demo_library_is_made_once_and_imported(library: Path) -> None:
         "Harbour", "Night Train", "Signal Flags", "The Lighthouse Keeper",
     ]  # fmt: skip
     assert [series.episodes.count() for series in (harbour, train, flags)] == [6, 5, 6]
-    assert Subtitle.objects.get().episode == harbour.episodes.first()
+    assert Subtitle.objects.get(film=None).episode == harbour.episodes.first()
+    spoken = Subtitle.objects.filter(film=film).values_list("language", "is_default")
+    assert sorted(spoken) == [("de", False), ("en", True), ("it", False)]
     assert film and film.intro
     assert unready(Episode.objects.all(), now=NOW) == [] and harbour.intro

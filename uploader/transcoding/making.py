@@ -50,6 +50,10 @@ class NotReady(JobError):
     permanent = True
 
 
+class PiecesElsewhere(JobError):
+    """Another worker's pieces are not here. All workers must share the folder TRANSCODE_ROOT."""
+
+
 def make_package(job: TranscodeJob, run: Run) -> None:
     """One attempt at the job. Returns when its package is in place; raises what stopped it."""
     try:
@@ -227,12 +231,22 @@ def transcode(job: TranscodeJob, run: Run) -> None:
         if failed := job.pieces.filter(status__in=(Status.FAILED, Status.CANCELLED)).first():
             raise failure_of(failed)
         if done == len(states):
-            return
+            return refuse_missing(job)
         mine = TranscodePiece.objects.filter(job_id=job.pk).claim(new_token(process_id()), now=timezone.now())
         if mine:
             runner.execute(mine[0])
         else:
             run.wait(LOOK_SECONDS)
+
+
+def refuse_missing(job: TranscodeJob) -> None:
+    """Raises PiecesElsewhere when another worker has put its pieces into a folder of its own."""
+    for piece in job.pieces.order_by("number"):
+        if not piece_folder(job.pk, piece.number).is_dir():
+            raise PiecesElsewhere(
+                f"{job.resource_name}: piece {piece.number + 1} was encoded by another worker, but it is not in "
+                f"{settings.TRANSCODE_ROOT}. TRANSCODE_ROOT must be one folder that all workers share."
+            )
 
 
 def failure_of(piece: TranscodePiece) -> JobError:

@@ -8,14 +8,16 @@ from django.utils import timezone
 from schedules import refusals, scheduling
 from schedules.demo_windows import open_demo_windows
 from schedules.posts.demo import schedule_demo_posts
+from uploader.catalog import Film
 from uploader.demo_library import import_demo_library, make_demo_library
 from uploader.destinations import ensure_default, ensure_onlysocial
+from uploader.transcoding import deciding
 
 
 class Command(BaseCommand):
     help = (
         "Make a small library of real videos, put it on the hourly queue, in weekly windows and on the calendar "
-        "of posts. Repeatable."
+        "of posts, and transcode its film. Repeatable."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -23,6 +25,8 @@ class Command(BaseCommand):
         self.stdout.write("Making the demo library …")
         make_demo_library(settings.LIBRARY_ROOT)
         (*series, flags), film = import_demo_library(settings.LIBRARY_ROOT, now=timezone.now())
+        if film:
+            self.transcode(film)
         destination = ensure_default(timezone.now())
         if destination is None:
             self.stdout.write("No destination: the demo series are not scheduled.")
@@ -41,3 +45,10 @@ class Command(BaseCommand):
         if workspace := ensure_onlysocial(timezone.now()):
             posts = schedule_demo_posts(workspace, now=timezone.now())
             self.stdout.write(f"{len(posts)} posts on the calendar of {workspace}.")
+
+    def transcode(self, film: Film) -> None:
+        """Have the demo's film made into a package, once."""
+        if film.transcode_jobs.exists():
+            return
+        job = deciding.start(film, now=timezone.now())
+        self.stdout.write(f"{film} is made into an HLS package by job {job.pk}.")

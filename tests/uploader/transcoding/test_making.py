@@ -140,6 +140,21 @@ def test_odd_sizes_lose_a_line_and_are_never_enlarged(library: Path, transcode: 
     assert sizes(package_of(job)) == {"SD": (320, 180)}
 
 
+def test_interlaced_pictures_are_made_whole(library: Path, transcode: Transcode, tmp_path: Path) -> None:
+    import av
+
+    fields = (*films.X264, "-flags", "+ildct+ilme", "-x264-params", "tff=1")
+    job = transcode(
+        film(library / "tv.mp4", seconds=1, rate="50", filters="interlace", tones=0, encoder=fields)
+    )
+    assert job.source["is_interlaced"]
+    made = joined(package_of(job).renditions[0], tmp_path / "made.mp4")
+    with av.open(str(made)) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 25
+    assert not any(frame.interlaced_frame for frame in frames)
+
+
 def test_a_film_without_sound_is_a_package_without_sound(library: Path, transcode: Transcode) -> None:
     package = package_of(transcode(film(library / "silent.mp4", tones=0)))
     assert [each.kind for each in package.renditions] == ["video"]

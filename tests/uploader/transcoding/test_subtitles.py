@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from tests.uploader.transcoding.conftest import Transcode, attempt, files_below, package_of
@@ -93,6 +94,7 @@ def test_a_broken_file_is_refused_with_line_and_cause(text: str, sentence: str) 
     assert sentence in str(refused.value)
 
 
+@examples(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_file_is_so_odd_that_it_breaks_the_reader(data: bytes) -> None:
     try:
@@ -101,6 +103,7 @@ def test_no_file_is_so_odd_that_it_breaks_the_reader(data: bytes) -> None:
         assert str(error)
 
 
+@examples(deadline=None)
 @given(
     st.lists(
         st.builds(
