@@ -42,8 +42,10 @@ from uploader.platforms.onlysocial import OnlySocial
 
 log = logging.getLogger(__name__)
 
-# Posts are claimed so many at a time, with a pause in which the other workers take their share.
-CLAIM_AT_ONCE = 64
+# Posts are claimed so many at a time, with a pause in which the other workers take their share; fewer while
+# there is time, so that each worker gets as many.
+CLAIM_AT_ONCE, CLAIM_IN_TIME = 64, 16
+IN_TIME = timedelta(seconds=4)
 CLAIM_EVERY_SECONDS = 0.2
 MOST_IN_HAND = 640
 # The point of no return: a post is marked as sent so long before its moment.
@@ -85,6 +87,7 @@ class Publisher:
         self._callers, self._senders = Crew("post-call", CALLERS), Crew("post-send", SENDERS)
         self._claimed_at = self._renewed_at = self._renewed_wall = 0.0
         self._found_none = False
+        self._claim_limit = CLAIM_IN_TIME
         self._outcomes_since: float | None = None
 
     def run(self, *, seconds: float = SHIFT_SECONDS) -> set[int]:
@@ -116,13 +119,15 @@ class Publisher:
             return
         self._claimed_at = mono
         wall = time.time()
-        posts = patiently(
-            lambda: ScheduledPost.objects.claim(self.token, now=timezone.now(), limit=CLAIM_AT_ONCE)
-        )
+        limit = self._claim_limit
+        posts = patiently(lambda: ScheduledPost.objects.claim(self.token, now=timezone.now(), limit=limit))
         self._found_none = not posts
+        soon = timezone.now() + IN_TIME
+        is_in_time = all(post.scheduled_for is not None and post.scheduled_for > soon for post in posts)
+        self._claim_limit = CLAIM_IN_TIME if is_in_time else CLAIM_AT_ONCE
         if posts and not self._held:
             self._renewed_at, self._renewed_wall = mono, wall
-        if len(posts) == CLAIM_AT_ONCE:
+        if len(posts) == limit:
             runner.enqueue("publish")
         self.taken |= {post.pk for post in posts}
         for post in posts:
