@@ -15,7 +15,7 @@ from uploader import library
 from uploader.explaining import why_not_running
 from uploader.platforms.onlysocial import PostStatus as RemoteStatus
 
-# With so little time left media that are not up yet are a danger.
+# With so little time left, or half of their lead where that is less, media that are not up yet are a danger.
 LITTLE_TIME = timedelta(minutes=10)
 
 
@@ -53,7 +53,9 @@ def of_pending(post: ScheduledPost, now: datetime) -> str:
         percent = f"{video.job.progress} % of {video}"
         return f"Its media are being uploaded: {percent}. {why_not_running(video.job, now)}".strip()
     if begins > now:
-        return f"Its media go to OnlySocial from {clock(begins)} on; it is published at {clock(post.scheduled_for)}."
+        return (
+            f"Its media go to OnlySocial from {clock(begins)} on; it goes out at {clock(post.scheduled_for)}."
+        )
     return f"Its media are to be uploaded since {clock(begins)}. {of_lanes(now, 'upload')}".strip()
 
 
@@ -70,7 +72,7 @@ def of_uploaded(post: ScheduledPost, now: datetime) -> str:
     if post.error_message:
         return f"{sentence(post.error_message)} It is tried again until its grace is over."
     if post.scheduled_for > now:
-        return f"It is published at {clock(post.scheduled_for)}."
+        return f"It goes out at {clock(post.scheduled_for)}."
     return f"Its moment has come. {of_lanes(now, 'publish')}".strip()
 
 
@@ -138,7 +140,7 @@ def of_media(post: ScheduledPost, now: datetime, speeds: dict[int, Speed]) -> It
             f"{left_bytes / 1e6:,.0f} MB are to be uploaded, which takes {needs:,.0f} minutes at the measured "
             f"speed; {max(left.total_seconds(), 0) / 60:,.0f} are left.",
         )
-    elif left < LITTLE_TIME:
+    elif left < min(LITTLE_TIME, speed.lead(post.total_bytes) / 2):
         yield Risk("media_late", "Its media are not all on OnlySocial yet.")
 
 

@@ -96,6 +96,7 @@ def destinations_with_posts(now: datetime) -> Iterable[int]:
         SocialAccount.objects.filter(
             posts__status=PostStatus.PENDING, posts__scheduled_for__lte=now + LONGEST_LEAD
         )
+        .order_by()
         .values_list("destination_id", flat=True)
         .distinct()
     )

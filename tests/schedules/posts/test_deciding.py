@@ -225,6 +225,12 @@ def test_media_not_yet_up_are_a_risk_shortly_before(make_post: MakePost) -> None
     assert "media_late" in risks_of(make_post(at=timezone.now() + timedelta(minutes=5)))
 
 
+def test_media_whose_time_has_hardly_begun_are_no_risk(make_post: MakePost, settings: Any) -> None:
+    settings.PRE_UPLOAD_LEAD_SECONDS = 120
+    assert risks_of(make_post(at=timezone.now() + timedelta(seconds=110))) == set()
+    assert "media_late" in risks_of(make_post(at=timezone.now() + timedelta(seconds=50)))
+
+
 def test_too_little_time_at_the_measured_speed_is_a_risk(make_post: MakePost, workspace: Destination) -> None:
     now = timezone.now()
     UploadJob.objects.create(
@@ -252,7 +258,7 @@ def test_every_state_says_why_it_is_not_published(
 
     later = timezone.now() + timedelta(hours=5)
     assert "go to OnlySocial from" in why(make_post(at=later))
-    assert "It is published at" in why(uploaded_post(at=later))
+    assert "It goes out at" in why(uploaded_post(at=later))
     begun = make_post()
     pre_upload(timezone.now())
     assert "being uploaded" in why(begun)

@@ -54,6 +54,12 @@ def test_only_what_is_due_within_the_lead_goes_up(make_post: MakePost, settings:
     assert due(now) == [soon]
 
 
+def test_posts_of_several_accounts_are_found_once_each(make_post: MakePost, workspace: Destination) -> None:
+    instagram, facebook = workspace.social_accounts.order_by("remote_id")[:2]
+    posts = [make_post(account=instagram), make_post(account=facebook)]
+    assert due(timezone.now()) == posts
+
+
 def test_a_post_made_ten_minutes_ahead_is_due_at_once(make_post: MakePost) -> None:
     post = make_post(at=timezone.now() + timedelta(minutes=10))
     assert due(timezone.now()) == [post]
