@@ -172,7 +172,8 @@ def go_on(post: ScheduledPost, *, now: datetime) -> None:
 
 
 def refuse_while_held(post: ScheduledPost, *, now: datetime) -> None:
-    if post.is_held(now):
+    """What a publisher prepares is taken out of its hands; what it is about to send, or takes away, is not."""
+    if post.is_held(now) and not post.is_revocable:
         raise Refused("it is being published at this moment.")
 
 

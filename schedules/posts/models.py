@@ -185,6 +185,11 @@ class ScheduledPost(models.Model):
         """A publisher is at work on it: people wait."""
         return self.leased_until is not None and self.leased_until > now
 
+    @property
+    def is_revocable(self) -> bool:
+        """Nobody has been told to publish it: a person may decide even while a publisher prepares it."""
+        return self.is_open and self.publish_intended_at is None
+
     def is_past_grace(self, now: datetime) -> bool:
         return self.scheduled_for is not None and now > self.scheduled_for + grace()
 
@@ -268,16 +273,23 @@ class ScheduledPost(models.Model):
         """PENDING | MEDIA_UPLOADED, unchanged: another text, type or account."""
         self._decide(
             "edited", OPEN, self.status, who=who, now=now, why=", ".join(columns),
-            is_draft_stale=bool(self.remote_uuid or self.create_intended_at), **columns,
+            # As the row stands: a publisher may have asked for the draft meanwhile.
+            is_draft_stale=models.Case(
+                models.When(remote_uuid="", create_intended_at=None, then=models.Value(False)),
+                default=models.Value(True),
+            ),
+            **columns,
         )  # fmt: skip
+        self.refresh_from_db(fields=["is_draft_stale"])
 
     def cancel(self, *, who: str, now: datetime) -> None:
         """PENDING | MEDIA_UPLOADED | FAILED → CANCELLED. A draft left on the platform is taken away."""
         has_draft = bool(self.remote_uuid or self.create_intended_at) and not self.publish_intended_at
+        may_have = has_draft or (self.is_revocable and self.is_held(now))
         self._decide(
             "cancelled", [*OPEN, PostStatus.FAILED], PostStatus.CANCELLED, who=who, now=now,
             error_kind=ErrorKind.CANCELLED, error_message=f"Cancelled by {who}",
-            take_at=now if has_draft else None, tries=0,
+            take_at=now if may_have else None, tries=0,
         )  # fmt: skip
 
     def reopen(
@@ -299,8 +311,12 @@ class ScheduledPost(models.Model):
     def _decide(
         self, type_: str, old: Sequence[str], new: str, *, who: str, now: datetime, **columns: Any
     ) -> None:
-        """A person's change of a post that no publisher holds, and that was not promised meanwhile."""
-        guard = {"publish_intended_at": self.publish_intended_at, "leased_until": self.leased_until}
+        """A person's change of a post that was not promised meanwhile; who prepares it finds the lease gone."""
+        guard: dict[str, Any] = {"publish_intended_at": self.publish_intended_at}
+        if self.is_revocable:
+            columns |= released()
+        else:
+            guard["leased_until"] = self.leased_until
         self._move(type_, old, new, now=now, guard=guard, who=who, **columns)
         self.tell("post_scheduled", now=now)
 

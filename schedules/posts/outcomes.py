@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, DateTimeField, Value, When
+from django.db.models import Case, DateTimeField, F, Value, When
 
 from jobs.errors import ErrorKind, Hold, JobError, LostRace
 from jobs.events import LONGEST_WHO, Event, subject_of
@@ -212,7 +212,9 @@ def discarded(post: ScheduledPost, *, now: datetime) -> None:
 def record_created(post: ScheduledPost, uuid: str, *, now: datetime) -> bool:
     """Whoever holds the post by now: that its draft exists is true. False: another one was recorded first."""
     rows = ScheduledPost.objects.filter(pk=post.pk, remote_uuid="")
-    return rows.update(remote_uuid=uuid, create_intended_at=now, updated_at=now) == 1
+    # Of a cancelled post it is to be taken away.
+    take_at = Case(When(status=PostStatus.CANCELLED, then=Value(now)), default=F("take_at"))
+    return rows.update(remote_uuid=uuid, create_intended_at=now, updated_at=now, take_at=take_at) == 1
 
 
 def withdraw(client: OnlySocial, uuid: str) -> None:

@@ -134,7 +134,8 @@ class Publisher:
             try:
                 self._held[post.pk] = Held(post, self._client(post.account.destination))
             except PlatformError as error:
-                outcomes.put_off(post, error, now=timezone.now())
+                with contextlib.suppress(LeaseLost):
+                    outcomes.put_off(post, error, now=timezone.now())
         self._share_destinations(posts)
 
     def _share_destinations(self, posts: list[ScheduledPost]) -> None:
@@ -315,8 +316,12 @@ class Publisher:
             batch.append(self._results.get(timeout=0.02 if self._held else CLAIM_EVERY_SECONDS))
             while len(batch) < MOST_OUTCOMES_AT_ONCE:
                 batch.append(self._results.get_nowait())
-        # Of a post that was given back before its moment there is nothing to write.
-        return [(held, result) for held, result in batch if self._held.get(held.post.pk) is held]
+        # Of a post that was given back, or taken away and taken anew, there is nothing to write but its draft.
+        ours = [(held, result) for held, result in batch if self._held.get(held.post.pk) is held]
+        for held, result in batch:
+            if self._held.get(held.post.pk) is not held:
+                self._lost(held, result)
+        return ours
 
     def _is_sending(self) -> bool:
         """Are calls whose moment has come still to leave? They go first, for a while."""
@@ -350,11 +355,11 @@ class Publisher:
 
     def _lost(self, held: Held, result: Result) -> None:
         """Another publisher has the post by now; a draft made meanwhile is recorded first or taken away."""
-        log.warning("%s belongs to another publisher now", held.post)
         if result.step is not Step.CREATE or result.error is not None:
             return
+        log.warning("%s was taken away while its draft was made", held.post)
         uuid = str(result.value)
-        if not outcomes.record_created(held.post, uuid, now=timezone.now()):
+        if not patiently(lambda: outcomes.record_created(held.post, uuid, now=timezone.now())):
             self._callers.order(lambda: outcomes.withdraw(held.client, uuid))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +18,11 @@ from schedules.posts.deciding import Refused
 from schedules.posts.media import pre_upload
 from schedules.posts.models import PostStatus, ScheduledPost
 from schedules.posts.publisher import Publisher
+from tests.jobs.worker_process import until
 from tests.schedules.conftest import FACEBOOK, YOUTUBE, MakePost, fresh
 from tests.schedules.posts.test_publisher import publish
 from uploader.destinations import Destination
+from uploader.platforms.onlysocial import Draft, OnlySocial
 from uploader.upload_jobs import UploadJob
 
 pytestmark = pytest.mark.django_db
@@ -164,13 +168,98 @@ def test_a_post_is_not_moved_into_the_past(uploaded_post: MakePost) -> None:
         deciding.move(uploaded_post(), past, time_zone="UTC", who="olga", now=timezone.now())
 
 
-def test_a_post_in_the_hands_of_a_publisher_is_left_alone(uploaded_post: MakePost) -> None:
+def test_a_post_that_is_about_to_be_sent_is_left_alone(uploaded_post: MakePost) -> None:
     post = uploaded_post()
     now = timezone.now()
     ScheduledPost.objects.claim("publisher#1", now=now, limit=1)
+    ScheduledPost.objects.update(publish_intended_at=now)
     for decision in (deciding.cancel, deciding.publish_now):
         with pytest.raises(Refused, match="at this moment"):
             decision(fresh(post), who="olga", now=now)
+
+
+# -------------------------------------------------------------------- while a publisher prepares it
+
+Meanwhile = Callable[[ScheduledPost, Callable[[], object]], None]
+
+
+@pytest.fixture
+def meanwhile(social: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """`meanwhile(post, decide)`: once, when the publisher has the post in hand and its draft is made."""
+
+    def arrange(post: ScheduledPost, decide: Callable[[], object]) -> None:
+        settle, done = Publisher._settle, []
+
+        def first(self: Publisher) -> None:
+            if not done and social.posts():
+                assert fresh(post).is_held(timezone.now())
+                done.append(decide())
+            settle(self)
+
+        monkeypatch.setattr(Publisher, "_settle", first)
+
+    return arrange
+
+
+def test_a_post_is_cancelled_seconds_before_its_moment(
+    uploaded_post: MakePost, social: Sandbox, meanwhile: Meanwhile
+) -> None:
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=4))
+    meanwhile(post, lambda: deciding.cancel(fresh(post), who="olga", now=timezone.now()))
+    assert publish(post).status == PostStatus.CANCELLED
+    until(lambda: not Publisher().run() and not social.posts())
+    assert social.requests("publish_post") == []
+
+
+def test_a_draft_on_its_way_when_its_post_is_cancelled_is_taken_away(
+    uploaded_post: MakePost, social: Sandbox, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform has made the draft, its answer comes after the decision."""
+    create, is_decided = OnlySocial.create_post, threading.Event()
+
+    def late(self: OnlySocial, draft: Draft) -> str:
+        uuid = create(self, draft)
+        assert is_decided.wait(30)
+        return uuid
+
+    monkeypatch.setattr(OnlySocial, "create_post", late)
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=4))
+
+    def cancel() -> None:
+        deciding.cancel(fresh(post), who="olga", now=timezone.now())
+        is_decided.set()
+
+    meanwhile(post, cancel)
+    assert publish(post).status == PostStatus.CANCELLED
+    until(lambda: not Publisher().run() and not social.posts())
+
+
+def test_a_post_is_edited_seconds_before_its_moment(
+    uploaded_post: MakePost, social: Sandbox, meanwhile: Meanwhile
+) -> None:
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=4))
+    meanwhile(
+        post, lambda: deciding.edit(fresh(post), caption="Better words", who="olga", now=timezone.now())
+    )
+    assert publish(post).status == PostStatus.PUBLISHED
+    (remote,) = social.posts()
+    (published,) = social.requests("publish_post")
+    created = social.requests("create_post")[-1]["body"]
+    assert created["versions"][0]["content"][0]["body"] == "Better words"
+    assert published["path"].endswith(remote["uuid"])
+
+
+def test_a_post_is_moved_seconds_before_its_moment(
+    uploaded_post: MakePost, social: Sandbox, meanwhile: Meanwhile
+) -> None:
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=4))
+    later = timezone.now() + timedelta(seconds=7)
+    meanwhile(
+        post, lambda: deciding.move(fresh(post), later, time_zone="UTC", who="olga", now=timezone.now())
+    )
+    assert publish(post).status == PostStatus.PUBLISHED
+    (remote,) = social.posts()
+    assert min(remote["publish_received_at"]) >= later.timestamp()
 
 
 def test_an_overtaken_decision_is_refused_in_words(uploaded_post: MakePost) -> None:
