@@ -13,5 +13,5 @@ class UploaderConfig(AppConfig):
         from uploader.transcoding import outcomes, workfiles
 
         ticker.register("social accounts", social_accounts.sync_due, every_seconds=30)
-        ticker.register("transcoding files", workfiles.sweep, every_seconds=60)
+        ticker.register("transcoding files", workfiles.sweep, every_seconds=900)
         outcomes.connect()

@@ -63,6 +63,8 @@ def delete(job: TranscodeJob) -> None:
     """Delete a job that is over, with its work, its logs and its package. Raises Refused."""
     if not job.is_finished:
         raise Refused(f"is still {job.get_status_display().lower()}: cancel it first")
+    if workfiles.is_being_uploaded(job.package_path):
+        raise Refused("its package is still being uploaded: cancel its uploads first")
     number, package = job.pk, job.package_path
     with transaction.atomic():
         job.delete()

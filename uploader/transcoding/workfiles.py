@@ -17,6 +17,7 @@ from jobs.errors import ErrorKind, JobError
 from jobs.lifecycle import Status
 from uploader.transcoding.ffmpeg import DiskFull
 from uploader.transcoding.transcode_jobs import TranscodeJob
+from uploader.upload_jobs import UploadJob
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WORK, PACKAGES = "work", "packages"
 # What a failed job has finished is kept so long: a retry goes on from there.
 FAILED_KEPT = timedelta(days=1)
+# A film that was transcoded anew keeps its former package so long.
+SUPERSEDED_KEPT = timedelta(days=1)
 
 
 def work_folder(job_id: int) -> Path:
@@ -88,24 +91,62 @@ def remove_package(package_path: str) -> None:
         root.parent.rmdir()
 
 
+def is_being_uploaded(package_path: str) -> bool:
+    """Whether an upload that is not over needs the package."""
+    root = str(Path(settings.TRANSCODE_ROOT) / package_path)
+    return bool(package_path) and UploadJob.objects.unfinished().filter(details__root=root).exists()
+
+
 def sweep(now: datetime) -> int:
-    """Remove the work of jobs that are over or gone, and packages that no job names. Gives how many folders."""
+    """Remove the work of jobs that are over or gone, packages that no job names, and those of a film that has a
+    newer one. Gives how many folders.
+
+    Asks the database about what lies on the disk, not the other way round: there are many more jobs than files.
+    """
     root = Path(settings.TRANSCODE_ROOT)
     orphans = [folder for folder in _folders(root / WORK) if not _is_wanted(folder.name, now)]
-    named = set(TranscodeJob.objects.exclude(package_path="").values_list("package_path", flat=True))
-    orphans += [
-        package
-        for film in _folders(root / PACKAGES)
-        for package in _folders(film)
-        # One that is being made has a longer name: see `appearing`.
-        if package.with_name(package.name.partition(".")[0]).relative_to(root).as_posix() not in named
-    ]
+    for film in _folders(root / PACKAGES):
+        orphans += unnamed(root, film) + superseded(root, film, now)
     for folder in orphans:
         log.info("Removing %s, which no job needs", folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.parent.parent.name == PACKAGES and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+        if folder.parent.parent.name == PACKAGES:
+            remove_package(folder.relative_to(root).as_posix())
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
+
+
+def unnamed(root: Path, film: Path) -> list[Path]:
+    """Packages of the folder `film`, whole or not, that no job names."""
+    # One that is being made has a longer name: see `appearing`.
+    return [
+        package
+        for package in _folders(film)
+        if _job_of(package.with_name(package.name.partition(".")[0]), root) is None
+    ]
+
+
+def superseded(root: Path, film: Path, now: datetime) -> list[Path]:
+    """Finished packages of the folder `film` but the newest, once that is a day old; their jobs forget them."""
+    found = [(job, package) for package in _folders(film) if (job := _job_of(package, root))]
+    done = sorted(
+        ((job, package) for job, package in found if job.status == Status.COMPLETED),
+        key=lambda pair: pair[0].pk,
+    )
+    if len(done) < 2 or not done[-1][0].finished_at or now - done[-1][0].finished_at < SUPERSEDED_KEPT:
+        return []
+    old = [(job, package) for job, package in done[:-1] if not is_being_uploaded(job.package_path)]
+    TranscodeJob.objects.filter(pk__in=[job.pk for job, _ in old]).update(package_path="")
+    return [package for _, package in old]
+
+
+def _job_of(package: Path, root: Path) -> TranscodeJob | None:
+    """The job that names the package; its id is the beginning of the package's name."""
+    number = package.name.partition("-")[0]
+    if not number.isdecimal():
+        return None
+    path = package.relative_to(root).as_posix()
+    return TranscodeJob.objects.filter(pk=int(number), package_path=path).first()
 
 
 def _is_wanted(name: str, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from django.utils import timezone
 from jobs import health
 from jobs.errors import JobError
 from uploader.destinations import Destination
+from uploader.transcoding.ffmpeg import program
 from uploader.transfer import places
 from uploader.transfer.storage import Storage
 
@@ -43,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument("--offline", action="store_true", help="Do not call the platforms")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = [*database(), *queue(), *library(), *storage(offline=options["offline"])]
+        findings = [*database(), *queue(), *library(), *transcoding(), *storage(offline=options["offline"])]
         if not findings[0].fix:
             # The rest is written in the database.
             findings += [*people(), *processes()]
@@ -103,6 +105,30 @@ def library() -> Iterator[Finding]:
     free = shutil.disk_usage(settings.VAR_DIR).free
     fix = "Make room: the database and posters are written there." if free < LITTLE_SPACE_BYTES else ""
     yield Finding("Disk", f"{free / 1e9:.1f} GB free under {settings.VAR_DIR}", fix)
+
+
+def transcoding() -> Iterator[Finding]:
+    """Films are encoded by ffmpeg into a folder that all workers share."""
+    name = program()
+    found = subprocess.run(  # noqa: S603 - the ffmpeg that films are encoded with
+        [name, "-hide_banner", "-encoders"], capture_output=True, text=True, check=False
+    ).stdout
+    fix = "" if " libx264 " in found else "Install an ffmpeg with libx264, or remove it for the bundled one."
+    yield Finding("ffmpeg", f"{name}{'' if not fix else ' has no encoder for H.264'}", fix)
+    root = settings.TRANSCODE_ROOT
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(root).free
+    except OSError as error:
+        yield Finding(
+            "Transcoding", f"{root} cannot be used ({error.strerror})", "Correct TRANSCODE_ROOT in .env."
+        )
+        return
+    writable = os.access(root, os.W_OK)
+    fix = "" if writable else f"Give this user the right to write to {root}."
+    if writable and free < LITTLE_SPACE_BYTES:
+        fix = f"Make room on the disk of {root}: films need their own size and more."
+    yield Finding("Transcoding", f"{root}, {free / 1e9:.0f} GB free", fix)
 
 
 def storage(*, offline: bool) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from tests.uploader.transcoding.films import film, frame_times, joined
 from tests.uploader.transcoding.workers import Crew, crew_of
 from uploader.catalog import Film
 from uploader.transcoding import deciding
-from uploader.transcoding.ffmpeg import program
 from uploader.transcoding.pieces import TranscodePiece
 from uploader.transcoding.transcode_jobs import Stage, TranscodeJob, create_transcode
 
@@ -152,115 +150,3 @@ def test_two_workers_share_a_film_and_the_death_of_one_is_made_up_for_by_the_oth
     times = frame_times(joined(package_of(job).renditions[0], tmp_path / "made.mp4"))
     assert len(times) == 12 * 25
     assert list((transcoding / "work").iterdir()) == []
-
-
-# -------------------------------------------------------------------- ffmpeg alone
-
-
-@pytest.fixture
-def dying_ffmpeg(tmp_path: Path, monkeypatch: Any) -> Any:
-    """`dying_ffmpeg(word)`: the next ffmpeg that is told `word` is killed; those after it live."""
-    real = program()
-
-    def arrange(word: str) -> None:
-        mark = tmp_path / "mark"
-        mark.touch()
-        fake = tmp_path / "bin" / "ffmpeg"
-        fake.parent.mkdir()
-        fake.write_text(
-            f'#!/bin/sh\ncase "$*" in *{word}*) rm {mark} 2>/dev/null && kill -9 $$ ;; esac\nexec {real} "$@"\n'
-        )
-        fake.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
-
-    return arrange
-
-
-@pytest.mark.parametrize(
-    ("word", "stage"),
-    [("make_zero", "splitting"), ("libx264", "transcoding"), ("concat", "merging")],
-)
-def test_an_ffmpeg_killed_in_any_stage_costs_an_attempt_and_the_next_one_makes_the_film(
-    library: Path, transcoding: Path, settings: Any, dying_ffmpeg: Any, word: str, stage: str, tmp_path: Path
-) -> None:
-    settings.TRANSCODE_PIECE_SECONDS = 1
-    film(library / "film.ts", seconds=SECONDS)
-    job = create_transcode(Film.objects.create(title="Film", path="film.ts"), now=timezone.now())
-    dying_ffmpeg(word)
-    job = attempt(job)
-    killed = job.logs.get(exit_code=-9)
-    assert (killed.stage, killed.attempt) == (stage, 1)
-    if stage != "splitting":
-        assert (job.status, job.error_kind) == ("waiting", "transient")
-        assert "ffmpeg was ended by SIGKILL" in job.error_message
-        job.wake(who="olga", now=timezone.now())
-        job = attempt(job)
-        assert job.attempt == 2
-    package = package_of(job)
-    assert len(frame_times(joined(package.renditions[0], tmp_path / "made.mp4"))) in (100, 101)
-    assert list((transcoding / "work").iterdir()) == []
-    if stage == "merging":
-        # What was encoded before is used again.
-        assert not job.logs.filter(stage="transcoding", attempt=2).exists()
-
-
-def test_a_failure_that_may_pass_keeps_finished_pieces_for_a_day_and_a_cleanup_removes_them(
-    library: Path, transcoding: Path, settings: Any, dying_ffmpeg: Any
-) -> None:
-    from datetime import timedelta
-
-    from uploader.transcoding import workfiles
-
-    settings.TRANSCODE_PIECE_SECONDS, settings.UPLOAD_MAX_RETRIES = 1, 1
-    job = queued(library, "film")
-    dying_ffmpeg("concat")
-    job = attempt(job)
-    assert job.status == "failed"
-    kept = files_below(transcoding / "work")
-    assert len([name for name in kept if name.endswith("SD.mp4")]) == SECONDS
-    workfiles.sweep(timezone.now() + timedelta(hours=23))
-    assert files_below(transcoding / "work") == kept
-    workfiles.sweep(timezone.now() + timedelta(hours=25))
-    assert files_below(transcoding) == []
-
-
-def test_a_sweep_takes_only_what_no_job_needs(library: Path, transcoding: Path) -> None:
-    from uploader.transcoding import workfiles
-
-    job = attempt(queued(library, "film", seconds=1))
-    waiting = queued(library, "other", seconds=1)
-    for name in (f"work/{waiting.pk}/piece-00000/SD.mp4", "work/999/x", f"work/{job.pk}/x", "work/odd/x",
-                 "packages/film-999/1-abc/master.m3u8", "packages/film-999/1-abc.ff.tmp/x"):  # fmt: skip
-        path = transcoding / name
-        path.parent.mkdir(parents=True)
-        path.touch()
-    assert workfiles.sweep(timezone.now()) == 5
-    package_of(job)
-    left = {name.split("/")[0] + "/" + name.split("/")[1] for name in files_below(transcoding)}
-    assert left == {f"work/{waiting.pk}", f"packages/film-{job.film_id}"}
-    assert workfiles.sweep(timezone.now()) == 0
-
-
-def test_deleting_a_job_takes_its_package_along(library: Path, transcoding: Path) -> None:
-    job = attempt(queued(library, "film", seconds=1))
-    deciding.delete(job)
-    assert files_below(transcoding) == []
-    assert not TranscodeJob.objects.exists()
-
-
-def test_decisions_that_cannot_be_carried_out_are_refused_with_the_reason(library: Path) -> None:
-    job = queued(library, "film", seconds=1)
-    now = timezone.now()
-    with pytest.raises(deciding.Refused, match="already waiting"):
-        deciding.retry(job, who="olga", now=now)
-    with pytest.raises(deciding.Refused, match="still waiting: cancel it first"):
-        deciding.delete(job)
-    with pytest.raises(deciding.Refused, match="still waiting"):
-        deciding.clean_up(job)
-    job = attempt(job)
-    with pytest.raises(deciding.Refused, match="already completed"):
-        deciding.cancel(job, who="olga", now=now)
-    with pytest.raises(deciding.Refused, match="already completed"):
-        deciding.retry(job, who="olga", now=now)
-    assert deciding.clean_up(job) == 0
-    package_of(job)
