@@ -81,6 +81,8 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
             for item in items
             if (address := address_of(request, item.model))
         ]
+        if title == "Pipeline" and request.user.has_perm("uploader.view_match"):
+            shown.append(page(request, "Matches", "join_inner", "/pipeline/matches/"))
         if title == "System":
             shown.append(page(request, "API docs", "api", "/api/docs"))
         if shown:

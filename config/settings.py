@@ -219,6 +219,8 @@ PIPELINE_HANDLERS: dict[str, str] = {
     "summarize": "jobs.texts.handling.summarize",
     "entities": "jobs.texts.handling.entities",
     "embed": "jobs.texts.handling.embed",
+    "match": "uploader.pipeline.matching.match",
+    "sync_assets": "uploader.pipeline.assets.sync_assets",
 }
 # What makes something of a text, a dotted path each; see jobs/texts/tools.py for what it is given and gives.
 PIPELINE_TOOLS: dict[str, str] = {

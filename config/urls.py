@@ -51,6 +51,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("uploader.manager.api_urls")),
     path("", include("uploader.manager.urls")),
+    path("", include("uploader.pipeline.urls")),
     path("", include("schedules.urls")),
 ]
 handler400 = "config.views.bad_request"

@@ -122,6 +122,7 @@
     upload_error: ["tiles", "now", "next", "trouble", "series", "events"],
     queue_changed: ["tiles", "destinations", "now", "next", "trouble", "series", "events", "week", "line"],
     slots_changed: ["bar", "week", "line", "blackouts", "windows-card"],
+    match: ["counts", "matches"],
     destination_changed: ["destinations", "now", "next", "events", "week", "line", "attention", "post"],
     post_scheduled: OF_POSTS,
     post_media_uploaded: OF_POSTS,

@@ -1,0 +1,158 @@
+"""The handler of `sync_assets`: files between the library and the storage (Spaces, any S3, a folder).
+
+Input: `direction` "up" (default) or "down"; `folder` of the library, or `seriesId`; else all of it. What is there
+with the same bytes is left, nothing is ever deleted, and a file that is there is never overwritten in the library.
+Output: `total`, `success`, `skipped`, `failed`, `bytes`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jobs.pipeline.pipeline_jobs import PipelineJob
+from jobs.pipeline.tracking import Tracker
+from jobs.polite.errors import Unreadable
+from jobs.scraping.counting import Tally
+from jobs.scraping.scripts import BadInput
+from uploader import library
+from uploader.catalog import Episode, Series, Subtitle
+from uploader.library import LibraryError
+from uploader.pipeline import placing
+from uploader.transfer import places
+from uploader.transfer.local_files import LocalFile
+from uploader.transfer.sending import Sending
+from uploader.transfer.storage import Storage, Stored, is_md5
+
+# Where files of the library are in the storage.
+PREFIX = "library"
+PIECE_BYTES = 8 * 1024 * 1024
+MOST_FILES = 200_000
+
+
+def sync_assets(job: PipelineJob, progress: Tracker) -> dict[str, Any]:
+    direction = job.input.get("direction", "up")
+    if direction not in ("up", "down"):
+        raise BadInput("“direction” is up or down.")
+    folder = job.input.get("folder", "")
+    if not isinstance(folder, str) or (folder and ".." in placing.parts_of(folder)):
+        raise BadInput("“folder” must be a folder of the library.")
+    wanted = paths_of(job.input["seriesId"]) if job.input.get("seriesId") is not None else None
+    storage = Storage(places.of_environment())
+    if direction == "up":
+        send(progress, storage, folder.strip("/"), wanted)
+    else:
+        fetch(progress, storage, folder.strip("/"), wanted)
+    return progress.output
+
+
+def paths_of(series_id: object) -> set[str]:
+    """The files of a series and its subtitles. Raises BadInput."""
+    if isinstance(series_id, bool) or not isinstance(series_id, int | str) or not str(series_id).isdecimal():
+        raise BadInput("“seriesId” must be the id of a series.")
+    series = Series.objects.filter(pk=int(series_id) % 2**63).first()
+    if series is None:
+        raise BadInput(f"There is no series {series_id}.")
+    episodes = Episode.objects.filter(series=series).values_list("path", flat=True)
+    return {*episodes, *Subtitle.objects.filter(episode__series=series).values_list("path", flat=True)}
+
+
+# -------------------------------------------------------------------- up
+
+
+def send(progress: Tracker, storage: Storage, folder: str, wanted: set[str] | None) -> None:
+    """Bring files of the library to the storage. Raises what the storage refuses with, LibraryError."""
+    progress(0, 0, stage="looking")
+    files = [file for file in files_below(folder) if wanted is None or _inner(file.key) in wanted]
+    present = storage.listing(f"{PREFIX}/{folder}".rstrip("/"))
+    with Sending(storage, progress) as sending:
+        sending.expect(files)
+        progress(0, sending.tally.bytes_total, stage="sending")
+        try:
+            sending.send(files, present)
+        finally:
+            tally = sending.tally
+            progress.output.update(
+                total=tally.files_total, success=tally.files_done - tally.files_kept, skipped=tally.files_kept,
+                failed=tally.files_total - tally.files_done, bytes=tally.bytes_sent,
+            )  # fmt: skip
+
+
+def files_below(folder: str) -> Iterator[LocalFile]:
+    """The complete, regular files below a folder of the library; no link is followed. Raises LibraryError."""
+    base = library.root()
+    start = base.joinpath(*placing.parts_of(folder)) if folder else base
+    if not start.resolve().is_relative_to(base) or not start.is_dir():
+        raise library.NotAFolder(f"There is no folder {library.shown(folder)} in the library.")
+    count = 0
+    for where, folders, names in os.walk(start, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(where, name)
+            if (status := _status(path, name)) is None:
+                continue
+            count += 1
+            if count > MOST_FILES:
+                raise BadInput(f"More than {MOST_FILES:,} files at once: name a folder.")
+            yield LocalFile(path, f"{PREFIX}/{path.relative_to(base).as_posix()}", status.st_size)
+
+
+def _status(path: Path, name: str) -> os.stat_result | None:
+    """None for what is not sent: hidden, still being written, no file."""
+    if name.startswith("."):
+        return None
+    try:
+        library.refuse_incomplete(name, path)
+        status = path.lstat()
+    except (LibraryError, OSError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+# -------------------------------------------------------------------- down
+
+
+def fetch(progress: Tracker, storage: Storage, folder: str, wanted: set[str] | None) -> None:
+    """Bring what the library lacks from the storage. Raises what the storage refuses with."""
+    progress(0, 0, stage="looking")
+    found = storage.listing(f"{PREFIX}/{folder}".rstrip("/"))
+    keys = [key for key in sorted(found) if _is_own(key) and (wanted is None or _inner(key) in wanted)]
+    tally = Tally(progress, len(keys), stage="fetching")
+    progress.output["bytes"] = 0
+    for key in keys:
+        with tally.one(_inner(key)) as skip:
+            if placing.exists(_inner(key)):
+                skip()
+                continue
+            _fetch(storage, key, found[key], progress)
+            progress.output["bytes"] += found[key].size_bytes
+    tally.close()
+
+
+def _fetch(storage: Storage, key: str, told: Stored, progress: Tracker) -> None:
+    """One object, piece by piece. Raises Unreadable when other bytes come than were stored."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with placing.placed(_inner(key)) as file:
+        at = 0
+        while at < told.size_bytes:
+            progress.check()
+            piece = storage.read(key, start=at, end=min(at + PIECE_BYTES, told.size_bytes)).body
+            if not piece:
+                raise Unreadable(f"{library.shown(key)} became shorter while it was fetched.")
+            digest.update(piece)
+            file.write(piece)
+            at += len(piece)
+        if not storage.is_local and is_md5(told.tag) and digest.hexdigest() != told.tag:
+            raise Unreadable(f"{library.shown(key)} came with other bytes than were stored.")
+
+
+def _is_own(key: str) -> bool:
+    return key.startswith(f"{PREFIX}/") and not any(part.startswith(".") for part in key.split("/"))
+
+
+def _inner(key: str) -> str:
+    return key.removeprefix(f"{PREFIX}/")
