@@ -122,6 +122,12 @@ async def hear(launched: Launched, session: requests.Session, count: int) -> lis
     return heard
 
 
+def pipeline_types(launched: Launched, session: requests.Session) -> set[str]:
+    """The types of the pipeline jobs that succeeded."""
+    answer = session.get(f"{launched.url}/api/pipeline-jobs?status=success", timeout=20).json()
+    return {job["jobType"] for job in answer["jobs"]}
+
+
 async def test_the_demo_runs_live_from_one_command(launched: Launched) -> None:
     until(lambda: launched.printed("Stop"), seconds=120, what="the address and the login are printed")
     session = signed_in(launched)
@@ -149,6 +155,12 @@ async def test_the_demo_runs_live_from_one_command(launched: Launched) -> None:
     master = until(lambda: next(packages.glob("film-*/*/master.m3u8"), None), seconds=60, what="a package")
     assert {"HD/index.m3u8", "SD/index.m3u8"} <= set(master.read_text().splitlines())
     assert master.read_text().count("TYPE=SUBTITLES") == 3
+
+    until(
+        lambda: {"scrape", "clean", "embed"} <= pipeline_types(launched, session),
+        seconds=120,
+        what="a chain of the pipeline has read, cleaned and embedded",
+    )
 
     family = launched.tree()
     launched.process.send_signal(signal.SIGINT)

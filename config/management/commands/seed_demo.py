@@ -11,13 +11,14 @@ from schedules.posts.demo import schedule_demo_posts
 from uploader.catalog import Film
 from uploader.demo_library import import_demo_library, make_demo_library
 from uploader.destinations import ensure_default, ensure_onlysocial
+from uploader.pipeline.demo import seed_pipeline
 from uploader.transcoding import deciding
 
 
 class Command(BaseCommand):
     help = (
         "Make a small library of real videos, put it on the hourly queue, in weekly windows and on the calendar "
-        "of posts, and transcode its film. Repeatable."
+        "of posts, transcode its film, and start chains of pipeline jobs. Repeatable."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,6 +46,8 @@ class Command(BaseCommand):
         if workspace := ensure_onlysocial(timezone.now()):
             posts = schedule_demo_posts(workspace, now=timezone.now())
             self.stdout.write(f"{len(posts)} posts on the calendar of {workspace}.")
+        if jobs := seed_pipeline(now=timezone.now()):
+            self.stdout.write(f"{len(jobs)} pipeline jobs on the line.")
 
     def transcode(self, film: Film) -> None:
         """Have the demo's film made into a package, once."""
