@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
@@ -38,6 +39,17 @@ class Source(Subject):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        # Here and not above: it knows jobs, which know this.
+        from jobs.scraping import configuration
+
+        if not self.base_url and not self.configuration:
+            return
+        try:
+            configuration.read(self.name, self.base_url, self.configuration)
+        except configuration.BadConfiguration as error:
+            raise ValidationError({"configuration": str(error)}) from error
 
 
 class Work(Subject):

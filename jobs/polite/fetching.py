@@ -131,6 +131,7 @@ class Fetcher:
     limits: Limits = field(default_factory=Limits)
     requests: int = 0
     _pools: dict[str, HTTPConnectionPool] = field(default_factory=dict, repr=False)
+    _read_rules: dict[str, tuple[str, Protego]] = field(default_factory=dict, repr=False)
 
     def __enter__(self) -> Fetcher:
         return self
@@ -199,7 +200,14 @@ class Fetcher:
         if text is None:
             text = self._robots(target)
             hosts.keep_robots(target.origin, text, now=timezone.now())
-        return Protego.parse(text)
+        return self._parsed(target, text)
+
+    def _parsed(self, target: Target, text: str) -> Protego:
+        """The rules of the text; read once while it stays the same."""
+        kept = self._read_rules.get(target.origin)
+        if kept is None or kept[0] != text:
+            kept = self._read_rules[target.origin] = (text, Protego.parse(text))
+        return kept[1]
 
     def _robots(self, target: Target) -> str:
         """RFC 9309, 2.3.1: what is not there forbids nothing; what cannot be read forbids all, for now."""
@@ -222,7 +230,7 @@ class Fetcher:
         text = hosts.robots_of(target.origin, now=timezone.now(), fresh_for=ROBOTS_FRESH)
         asked = 0.0
         if text and self.obeys_robots:
-            rules = Protego.parse(text)
+            rules = self._parsed(target, text)
             rate = rules.request_rate(ROBOT)
             asked = max(rules.crawl_delay(ROBOT) or 0.0, rate.seconds / rate.requests if rate else 0.0)
         return timedelta(seconds=min(max(own, asked), MOST_WAIT_SECONDS))

@@ -87,9 +87,12 @@ def keep_segments(edition: Edition, found: Iterable[Found]) -> Kept:
     now = timezone.now()
     with transaction.atomic():
         Edition.objects.select_for_update().get(pk=edition.pk)
-        rows = edition.segments.defer("clean_content", "summary", "entities", "embedding")
+        # A list of thousands of chapters is compared without reading their texts.
+        unread = () if any(each.content for each in wanted.values()) else ("content",)
+        rows = edition.segments.defer("clean_content", "summary", "entities", "embedding", *unread)
         known = {(row.season, row.number): row for row in rows}
         new, changed, remade = [], [], []
+        written = {"fetched_at", "updated_at"}
         for place, each in wanted.items():
             columns = each.columns()
             row = known.get(place)
@@ -100,14 +103,14 @@ def keep_segments(edition: Edition, found: Iterable[Found]) -> Kept:
             elif differing := {name for name, value in columns.items() if getattr(row, name) != value}:
                 for name in differing:
                     setattr(row, name, columns[name])
+                written |= differing
                 if "content" in differing:
                     row.fetched_at = now
                     remade.append(row.pk)
                 row.updated_at = now
                 changed.append(row)
         Segment.objects.bulk_create(new, batch_size=AT_ONCE)
-        names = ["title", "url", "external_id", "language", "content", "data", "fetched_at", "updated_at"]
-        Segment.objects.bulk_update(changed, names, batch_size=AT_ONCE)
+        Segment.objects.bulk_update(changed, sorted(written), batch_size=AT_ONCE)
         for at in range(0, len(remade), AT_ONCE):
             Segment.objects.filter(pk__in=remade[at : at + AT_ONCE]).update(**UNMADE)
     return Kept(len(new), len(changed), len(wanted) - len(new) - len(changed))

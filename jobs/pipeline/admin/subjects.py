@@ -10,15 +10,13 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
+from jobs.pipeline.admin.starts import StartsFetching, StartsJobs, StartsMatching
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
-from jobs.staff_pages import (
-    StaffAdmin,
-    short_moment,
-)
+from jobs.staff_pages import short_moment
 
 
 @admin.register(Source)
-class SourceAdmin(StaffAdmin):
+class SourceAdmin(StartsMatching):
     list_display = ("name", "base_url", "is_active", "works_count")
     list_filter = ("is_active",)
     search_fields = ("name", "base_url")
@@ -33,7 +31,7 @@ class SourceAdmin(StaffAdmin):
 
 
 @admin.register(Work)
-class WorkAdmin(StaffAdmin):
+class WorkAdmin(StartsFetching):
     list_display = ("title", "source", "author", "language", "created")
     list_filter = (("source", AutocompleteSelectFilter), "language")
     list_select_related = ("source",)
@@ -49,7 +47,7 @@ class WorkAdmin(StaffAdmin):
 
 
 @admin.register(Edition)
-class EditionAdmin(StaffAdmin):
+class EditionAdmin(StartsFetching):
     list_display = ("name", "work", "language", "provider", "source", "created")
     list_filter = (("source", AutocompleteSelectFilter), "language")
     list_select_related = ("work", "source")
@@ -67,7 +65,7 @@ class EditionAdmin(StaffAdmin):
 
 
 @admin.register(Segment)
-class SegmentAdmin(StaffAdmin):
+class SegmentAdmin(StartsJobs):
     list_display = ("name", "edition", "language", "is_fetched", "is_clean", "fetched")
     list_filter = (("edition", AutocompleteSelectFilter), "language")
     list_select_related = ("edition__work",)

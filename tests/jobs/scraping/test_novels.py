@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import runner
 from jobs.events import history_of
+from jobs.management.commands.scrape_readnovel_api import Command
 from jobs.pipeline.pipeline_jobs import PipelineJob, RunBy
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.tracking import new_job, save_new
@@ -349,6 +352,27 @@ def test_a_command_answers_in_json(work: Work) -> None:
     call_command("scrape_readnovel_api", str(work.pk), "harbour", json=True, stdout=out, stderr=io.StringIO())
     told = json.loads(out.getvalue())
     assert told["status"] == "success" and told["output"]["totalChapters"] == 5
+
+
+def test_a_failed_script_exits_with_1(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A command closes what this test's transaction lives on.
+    monkeypatch.setattr("django.db.connections.close_all", lambda: None)
+    with pytest.raises(SystemExit) as caught:
+        Command(stdout=io.StringIO(), stderr=io.StringIO()).run_from_argv(
+            ["manage.py", "scrape_readnovel_api", str(work.pk), "nowhere"]
+        )
+    assert caught.value.code == 1
+    assert PipelineJob.objects.get().status == "failed"
+
+
+def test_a_long_list_is_compared_without_reading_its_texts(work: Work) -> None:
+    edition = Edition.objects.create(work=work)
+    keep_segments(edition, [Found(number=Decimal(n), title=f"{n}", content="x" * 1000) for n in range(300)])
+    again = [Found(number=Decimal(n), title=f"{n}" if n % 2 else f"New {n}") for n in range(300)]
+    with CaptureQueriesContext(connection) as queries:
+        assert keep_segments(edition, again) == (0, 150, 150)
+    assert len(queries) < 12
+    assert not any('"content"' in query["sql"] for query in queries)
 
 
 # -------------------------------------------------------------------- sources, and keeping
