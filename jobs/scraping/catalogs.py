@@ -50,8 +50,8 @@ def read_work(configuration: Configuration, fetcher: Fetcher, source: Source, ur
 
 def read_chapters(
     configuration: Configuration, fetcher: Fetcher, tracker: Tracker, first: str, **places: object
-) -> Iterator[list[Found]]:
-    """The chapters listed at `first` and the pages behind it, page by page.
+) -> Iterator[tuple[list[Found], int]]:
+    """The chapters listed at `first` and the pages behind it, page by page, and how many entries told nothing.
 
     Raises Unreadable when the first page lists none.
     """
@@ -61,11 +61,12 @@ def read_chapters(
         tracker(count, 0, stage=f"list, page {number}")
         page = fetcher.get(url)
         part = section.read(page)
-        found = list(_chapters(section, part, page, configuration, count))
-        count += len(found)
+        entries = list(_chapters(section, part, page, configuration, count))
+        found = [each for each in entries if not each.is_empty]
+        count += len(entries)
         if not found and number == 1:
             raise Unreadable(f"No chapter was found at {shown(url)}; correct the selector “chapters.items”.")
-        yield found
+        yield found, len(entries) - len(found)
         seen.add(url)
         url = _next(configuration, section, part, page, number, bool(found), places)
         if not url or url in seen or count >= MOST_CHAPTERS:

@@ -35,11 +35,17 @@ class Found:
     content: str = ""
     data: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is told of it."""
+        return not (self.title or self.url or self.external_id or self.content)
+
     def columns(self) -> dict[str, Any]:
         """What is known of it, as the columns take it."""
         told = {
             "title": text(self.title, 499).strip(),
-            "url": self.url if len(self.url) <= 1000 else "",
+            # Whatever a page calls a link: only what may stand in one of ours.
+            "url": self.url if self.url.startswith(("http://", "https://")) and len(self.url) <= 1000 else "",
             "external_id": text(self.external_id, 254),
             "language": self.language[:35],
         }

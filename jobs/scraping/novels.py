@@ -113,15 +113,17 @@ def _keep_list(
 ) -> None:
     output = tracker.output
     counts = {"totalChapters": 0, "inserted": 0, "updated": 0, "skipped": 0, "errors": 0}
-    for found in catalogs.read_chapters(configuration, fetcher, tracker, first, **places):
+    for found, unusable in catalogs.read_chapters(configuration, fetcher, tracker, first, **places):
         kept = keep_segments(edition, found)
         counts["totalChapters"] += len(found)
         counts["inserted"] += kept.inserted
         counts["updated"] += kept.updated
         # What a page lists twice is kept once.
         counts["skipped"] += len(found) - kept.inserted - kept.updated
+        counts["errors"] += unusable
+        done, errors = counts["totalChapters"], counts["errors"]
         output.update(counts)
-        output.update(total=counts["totalChapters"], success=counts["totalChapters"], failed=0)
+        output.update(total=done + errors, success=done, failed=errors)
         tracker(counts["totalChapters"], 0)
 
 

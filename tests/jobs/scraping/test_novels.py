@@ -121,12 +121,15 @@ def test_a_list_that_leads_into_a_private_network_is_not_followed(work: Work, si
 
 def test_what_a_list_of_strange_entries_says_is_taken_as_far_as_it_goes(work: Work, site: Site) -> None:
     strange = [
-        {"index": "7", "name": "A\0B"}, {"index": -1, "name": "Chapter 12,5"}, {"index": {}, "name": None}, None, 7,
+        {"index": "7", "name": "A\0B", "path": "javascript:alert(1)"},
+        {"index": -1, "name": "Chapter 12,5"}, {"index": {}, "name": None}, None, 7,
         {"index": "9" * 50, "name": "x" * 2000, "id": "y" * 900}, {"index": 7, "name": "seven again"},
     ]  # fmt: skip
     site.put("/api/novels/harbour/chapters?page=1", json.dumps({"data": {"chapters": strange}}))
     job = run("scrape_readnovel_api", work.pk, "harbour")
-    assert job.output and job.output["totalChapters"] == 7
+    assert job.output is not None
+    assert (job.output["totalChapters"], job.output["errors"], job.output["total"]) == (4, 3, 7)
+    assert not Segment.objects.exclude(url="").exists(), "nothing that is no address of a page"
     found = {segment.number: segment.title for segment in Segment.objects.all()}
     assert found[Decimal("12.5")] == "Chapter 12,5"
     assert found[Decimal(7)] == "seven again"
