@@ -133,15 +133,21 @@ def of_media(post: ScheduledPost, now: datetime, speeds: dict[int, Speed]) -> It
     if destination_id not in speeds:
         speeds[destination_id] = Speed.of(destination_id)
     speed = speeds[destination_id]
-    if left_bytes and speed.needs(left_bytes) > left:
-        needs = speed.needs(left_bytes).total_seconds() / 60
+    if left <= timedelta():
+        yield Risk("media_late", "Its moment has passed; it goes out as soon as its media are on OnlySocial.")
+    elif left_bytes and speed.needs(left_bytes) > left:
         yield Risk(
             "too_little_time",
-            f"{left_bytes / 1e6:,.0f} MB are to be uploaded, which takes {needs:,.0f} minutes at the measured "
-            f"speed; {max(left.total_seconds(), 0) / 60:,.0f} are left.",
+            f"{left_bytes / 1e6:,.1f} MB are to be uploaded, which takes {spoken(speed.needs(left_bytes))} at "
+            f"the measured speed; {spoken(left)} are left.",
         )
     elif left < min(LITTLE_TIME, speed.lead(post.total_bytes) / 2):
         yield Risk("media_late", "Its media are not all on OnlySocial yet.")
+
+
+def spoken(length: timedelta) -> str:
+    seconds = length.total_seconds()
+    return f"{seconds:,.0f} seconds" if seconds < 120 else f"{seconds / 60:,.0f} minutes"
 
 
 def bytes_left(video: PostVideo) -> int:

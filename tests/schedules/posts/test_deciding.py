@@ -314,6 +314,14 @@ def test_media_not_yet_up_are_a_risk_shortly_before(make_post: MakePost) -> None
     assert "media_late" in risks_of(make_post(at=timezone.now() + timedelta(minutes=5)))
 
 
+def test_a_post_whose_moment_came_before_its_media_goes_out_when_they_are_up(make_post: MakePost) -> None:
+    post = make_post()
+    deciding.publish_now(post, who="olga", now=timezone.now())
+    said = {risk.kind: risk.sentence for risk in explaining.risks(fresh(post), timezone.now())}
+    assert "goes out as soon as its media are on OnlySocial" in said["media_late"]
+    assert "too_little_time" not in said
+
+
 def test_media_whose_time_has_hardly_begun_are_no_risk(make_post: MakePost, settings: Any) -> None:
     settings.PRE_UPLOAD_LEAD_SECONDS = 120
     assert risks_of(make_post(at=timezone.now() + timedelta(seconds=110))) == set()
