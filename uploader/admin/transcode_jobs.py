@@ -59,7 +59,7 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": ("state", "bar_wide", "attempts", "error", "error_message")}),
         ("The film", {"fields": ("resource", "source_path", "resolution", "length", "sound")}),
-        ("The package", {"fields": ("rungs", "subtitle_languages", "package", "size")}),
+        ("The package", {"fields": ("rungs", "subtitles", "package", "size")}),
         ("ffmpeg", {"fields": ("log_text",)}),
         (
             "Times",
@@ -160,6 +160,10 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
         tracks = job.source.get("audio", [])
         return ", ".join(track["language"] or "und" for track in tracks) or "none"
 
+    @display(description="Subtitles")
+    def subtitles(self, job: TranscodeJob) -> str:
+        return ", ".join(job.subtitle_languages) or "none"
+
     @display(description="Folder")
     def package(self, job: TranscodeJob) -> str:
         return job.package_path or "–"
@@ -176,7 +180,7 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
         return format_html_join(
             "",
             '<details class="mb-2"><summary>Attempt {}, {}{}: {} after {} s</summary>'
-            '<pre class="overflow-x-auto text-xs whitespace-pre-wrap">{}\n\n{}</pre></details>',
+            '<pre class="sc-pre text-xs">{}\n\n{}</pre></details>',
             (
                 (
                     run.attempt, run.stage, "" if run.piece is None else f", piece {run.piece + 1}",

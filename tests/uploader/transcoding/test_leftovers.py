@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tests.jobs.worker_process import until
 from tests.uploader.transcoding.conftest import attempt, files_below, package_of
 from tests.uploader.transcoding.films import film, frame_times, joined
 from tests.uploader.transcoding.test_survival import SECONDS, queued
 from uploader.catalog import Film
 from uploader.transcoding import deciding, workfiles
+from uploader.transcoding.encoding import piece_folder
 from uploader.transcoding.ffmpeg import program
 from uploader.transcoding.transcode_jobs import TranscodeJob, create_transcode
 
@@ -66,6 +69,33 @@ def test_an_ffmpeg_killed_in_any_stage_costs_an_attempt_and_the_next_one_makes_t
     if stage == "merging":
         # What was encoded before is used again.
         assert not job.logs.filter(stage="transcoding", attempt=2).exists()
+
+
+def test_a_worker_that_is_stopped_hands_its_film_back_and_uses_up_no_attempt(
+    library: Path, transcoding: Path, settings: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    settings.TRANSCODE_PIECE_SECONDS = 1
+    job = queued(library, "film", seconds=16)
+    stop = tmp_path / "stop"
+    monkeypatch.setenv("SLOTCAST_STOP_FILE", str(stop))
+    first_piece = piece_folder(job.pk, 0)
+
+    def stop_soon() -> None:
+        until(first_piece.is_dir, what="a piece is finished")
+        stop.touch()
+
+    stopping = threading.Thread(target=stop_soon)
+    stopping.start()
+    handed_back = attempt(job)
+    stopping.join()
+    assert (handed_back.status, handed_back.attempt, handed_back.error_message) == ("waiting", 0, "")
+    finished = handed_back.pieces.filter(status="completed").count()
+    assert 0 < finished < handed_back.pieces_total
+    assert not list(transcoding.rglob("*.tmp"))
+    stop.unlink()
+    package_of(attempt(job))
+    encoded = job.logs.filter(stage="transcoding", exit_code=0).values_list("piece", flat=True)
+    assert sorted(encoded) == list(range(17))
 
 
 def test_a_failure_that_may_pass_keeps_finished_pieces_for_a_day_and_a_cleanup_removes_them(
