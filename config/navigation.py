@@ -57,6 +57,7 @@ GROUPS: dict[str, list[Item]] = {
     ],
     "System": [
         Item("jobs.Worker", "Workers", "memory"),
+        Item("jobs.NotificationChannel", "Notifications", "notifications"),
         Item("jobs.Event", "Events", "history"),
         Item("auth.User", "Users", "person"),
         Item("auth.Group", "Groups", "group"),

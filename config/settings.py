@@ -264,6 +264,17 @@ TRANSCODE_SEGMENT_SECONDS = seconds("TRANSCODE_SEGMENT_SECONDS", 4)
 # Films at least four times as long are encoded in pieces of so long, which several workers do side by side.
 TRANSCODE_PIECE_SECONDS = seconds("TRANSCODE_PIECE_SECONDS", 60)
 
+# ------------------------------------------------------------------ what goes by itself, in days; 0: never
+# Completed, cancelled and handled jobs leave the list; rows that prove a delivery stay in the database.
+JOBS_LISTED_DAYS = whole("JOBS_LISTED_DAYS", 90, least=0, most=36_500)
+# Temporary files of failed and cancelled jobs; afterwards they cannot be retried without transcoding again.
+JOBS_FILES_DAYS = whole("JOBS_FILES_DAYS", 7, least=0, most=36_500)
+# Rows that have left the list and prove nothing, and the history of everything.
+JOBS_KEPT_DAYS = whole("JOBS_KEPT_DAYS", 365, least=0, most=36_500)
+HISTORY_KEPT_DAYS = whole("HISTORY_KEPT_DAYS", 365, least=0, most=36_500)
+# Where people reach the pages, for links in messages: https://slotcast.example.org
+PUBLIC_URL = given("PUBLIC_URL")
+
 # Whose clock the times of weekly windows are of, unless a window names another zone.
 SLOT_TIME_ZONE = time_zone("SLOT_TIME_ZONE", "Asia/Kolkata")
 

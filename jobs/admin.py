@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import DropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
+from jobs import notification_admin  # noqa: F401 - its page registers itself
 from jobs.events import Event
 from jobs.history import spoken_type, spoken_who
 from jobs.pipeline import admin as pipeline_admin  # noqa: F401 - its pages register themselves

@@ -7,12 +7,13 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        from jobs import tallies, throughput, ticker
+        from jobs import notifying, runner, tallies, throughput, ticker
         from jobs.pipeline import outcomes, timetable, totals
 
         post_migrate.connect(tallies.install, dispatch_uid="tallies")
         ticker.register("tallies", tallies.merge, every_seconds=20)
         ticker.register("hours", throughput.merge, every_seconds=300)
+        runner.serve("short", notifying.work_is_there, notifying.tell_due)
         outcomes.listen()
         ticker.register("pipeline schedules", timetable.tick, every_seconds=1)
         ticker.register("pipeline totals", totals.count_up, every_seconds=2)

@@ -1,7 +1,8 @@
 """The tables of what is tracked: events, counts, what each hour came to, the processes that do the work,
-pipeline jobs and what they are about."""
+pipeline jobs and what they are about, and who is told of what ended."""
 
 from jobs.events import Event
+from jobs.notifying import Notice, NotificationChannel
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.timetable import PipelineSchedule
@@ -17,6 +18,8 @@ __all__ = [
     "Event",
     "FetchHost",
     "HourDone",
+    "Notice",
+    "NotificationChannel",
     "PipelineDay",
     "PipelineJob",
     "PipelineSchedule",
