@@ -49,6 +49,7 @@ urlpatterns = [
     ),
     path("media/<path:path>", views.media, name="media"),
     path("admin/", admin.site.urls),
+    path("", include("uploader.playing_urls")),
     path("", include("uploader.manager.api_urls")),
     path("", include("uploader.manager.urls")),
     path("", include("uploader.pipeline.urls")),

@@ -26,6 +26,8 @@ base, slash, index = os.environ.get("REDIS_URL", "").rpartition("/")
 if number and index.isdecimal():
     os.environ["REDIS_URL"] = f"{base}{slash}{(int(index) + 1 + int(number)) % 16}"
 
+if authority := os.environ.get("SLOTCAST_TEST_S3_CA_FILE"):
+    os.environ["SPACES_CA_FILE"] = authority
 os.environ["SLOTCAST_ENV_FILE"] = os.devnull
 os.environ["SLOTCAST_VAR"] = tempfile.mkdtemp(prefix="slotcast-tests-")
 os.environ["LOG_LEVEL"] = "WARNING"

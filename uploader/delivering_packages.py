@@ -123,7 +123,8 @@ def told(job: UploadJob, run: Run, tally: Tally) -> None:
     """Write how it went, with what the job's history should know."""
     run.save(bytes_sent=tally.bytes_done, files_done=tally.files_done, progress=99, bytes_per_second=0.0)
     why = f"{tally.files_done} files, {tally.bytes_done:,} bytes; {tally.files_kept} files were there already"
-    events.record(job, "uploaded", now=timezone.now(), why=why, attempt=job.attempt)
+    data = {"bytesSent": tally.bytes_sent, "filesKept": tally.files_kept, "retries": tally.retries}
+    events.record(job, "uploaded", now=timezone.now(), why=why, attempt=job.attempt, data=data)
 
 
 # -------------------------------------------------------------------- the master playlist

@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
@@ -18,12 +19,13 @@ from unfold.enums import ActionVariant
 
 from jobs.errors import JobError
 from jobs.history import spoken_who
+from jobs.lifecycle import Status
 from jobs.reports import Report
 from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, link_to, moment, page_of, progress_bar, short_moment
 from uploader import deciding, removing_packages
 from uploader.explaining import why_not_running
 from uploader.models import LedgerEntry, UploadJob
-from uploader.upload_jobs import REMOVED, UploadType
+from uploader.upload_jobs import REMOVED, REMOVING, UploadType
 
 STATUS_COLOURS = {
     "Waiting": "info",
@@ -83,7 +85,7 @@ class UploadJobAdmin(ReadOnlyAdmin):
             {
                 "classes": ("collapse",),
                 "fields": (
-                    "package", "label", "resolution", "language", "files_text", "local_path", "s3_path",
+                    "package", "label", "resolution", "language", "files_text", "local_path", "s3_path", "playback",
                 ),
             },
         ),
@@ -190,6 +192,17 @@ class UploadJobAdmin(ReadOnlyAdmin):
     @display(description="Files")
     def files_text(self, job: UploadJob) -> str:
         return f"{job.files_done} of {job.files_total}" if job.files_total else "–"
+
+    @display(description="Playback")
+    def playback(self, job: UploadJob) -> str:
+        if job.upload_type != UploadType.MASTER_PLAYLIST or job.status != Status.COMPLETED:
+            return "–"
+        if job.remote_status in (REMOVING, REMOVED):
+            return "Deleted from the storage"
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">Play</a>',
+            reverse("package-play", args=[job.pk]),
+        )
 
     @display(description="Error", ordering="error_kind")
     def error(self, job: UploadJob) -> str:

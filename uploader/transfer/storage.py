@@ -113,7 +113,7 @@ class Storage:
         """Every object below a folder, by its key."""
         found: dict[str, Stored] = {}
         with self._translating():
-            for page in obstore.list(self._store, folder, chunk_size=1000):
+            for page in obstore.list(self._store, folder or None, chunk_size=1000):
                 for meta in page:
                     found[meta["path"]] = Stored(meta["size"], tag_of(meta["e_tag"]))
         return found
