@@ -68,7 +68,7 @@ def main() -> None:
     django.setup()
     from jobs import runner
     from jobs.workers import Worker
-    from uploader import delivering  # noqa: F401 - what a worker that has uploaded before has in memory
+    from uploader import delivering, delivering_packages  # noqa: F401 - a worker that has uploaded has them in memory
 
     runner.job_models()
     Worker.objects.exists()

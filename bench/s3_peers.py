@@ -22,6 +22,8 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class Server:
+    """Where it is. Without the file of its authority nobody checks its certificate: it is on this machine."""
+
     url: str
     key: str
     secret: str
@@ -68,6 +70,7 @@ def timed(command: list[str], at: Server) -> Taken:
         "RCLONE_CONFIG": os.devnull,
         "RCLONE_CONFIG_THERE_TYPE": "s3", "RCLONE_CONFIG_THERE_PROVIDER": "Ceph",
         "RCLONE_CONFIG_THERE_ENV_AUTH": "true", "RCLONE_CONFIG_THERE_ENDPOINT": at.url,
+        "RCLONE_NO_CHECK_CERTIFICATE": "false" if at.ca_file else "true",
         "BENCH_S3_URL": at.url,
     }  # fmt: skip
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -82,16 +85,9 @@ def timed(command: list[str], at: Server) -> Taken:
 
 
 def s5cmd_tree(at: Server, folder: Path, bucket: str, prefix: str) -> Taken:
-    command = [
-        program("s5cmd") or "",
-        "--endpoint-url",
-        at.url,
-        "--numworkers",
-        str(AT_ONCE),
-        "--log",
-        "error",
-    ]
-    return timed([*command, "cp", f"{folder}/", f"s3://{bucket}/{prefix}/"], at)
+    return timed(
+        [*s5cmd(at), "--numworkers", str(AT_ONCE), "cp", f"{folder}/", f"s3://{bucket}/{prefix}/"], at
+    )
 
 
 def boto3_tree(at: Server, folder: Path, bucket: str, prefix: str) -> Taken:
@@ -99,10 +95,14 @@ def boto3_tree(at: Server, folder: Path, bucket: str, prefix: str) -> Taken:
     return timed([sys.executable, "-m", "bench.s3_peers", str(folder), bucket, prefix], at)
 
 
+def s5cmd(at: Server) -> list[str]:
+    unchecked = [] if at.ca_file else ["--no-verify-ssl"]
+    return [program("s5cmd") or "", "--endpoint-url", at.url, "--log", "error", *unchecked]
+
+
 def s5cmd_file(at: Server, file: Path, bucket: str, prefix: str) -> Taken:
-    command = [program("s5cmd") or "", "--endpoint-url", at.url, "--log", "error"]
     options = ["--concurrency", "8", "--part-size", "16"]
-    return timed([*command, "cp", *options, str(file), f"s3://{bucket}/{prefix}/s5cmd"], at)
+    return timed([*s5cmd(at), "cp", *options, str(file), f"s3://{bucket}/{prefix}/s5cmd"], at)
 
 
 def rclone_file(at: Server, file: Path, bucket: str, prefix: str) -> Taken:
@@ -127,7 +127,7 @@ def main() -> None:
         endpoint_url=os.environ["BENCH_S3_URL"],
         region_name="us-east-1",
         config=own,
-        verify=os.environ.get("BENCH_S3_CA_FILE") or None,
+        verify=os.environ.get("BENCH_S3_CA_FILE") or False,
     )
     files = sorted(each for each in Path(folder).rglob("*") if each.is_file())
     wall, cpu = time.perf_counter(), time.process_time()

@@ -26,7 +26,6 @@ from uploader.transfer.places import Place
 from uploader.transfer.storage import Storage
 from uploader.upload_jobs import REMOVED, REMOVING, UploadJob, UploadType
 
-HLS_VERSION = "1.7.4"
 # So much is held in memory at once; what is longer is passed on in pieces.
 PIECE_BYTES = 4 * 1024 * 1024
 # A path of a package: nothing that is hidden, upwards, absolute, or read in two ways.

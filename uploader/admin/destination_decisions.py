@@ -46,7 +46,8 @@ RESUME = {
 }
 TEST = {
     "title": "Test the connection?",
-    "description": "Slotcast signs in and asks the platform whose account this is. Nothing is uploaded.",
+    "description": "Slotcast signs in and asks the platform whose account this is. Nothing is uploaded. "
+    "In a storage it writes, reads and deletes a small object.",
     "form_submit_text": "Test connection",
 }
 

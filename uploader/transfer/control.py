@@ -6,9 +6,10 @@ AbortMultipartUpload. Checksums of botocore's own are off: behind TLS they come 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from uploader.platforms.errors import Rejected
@@ -16,7 +17,6 @@ from uploader.transfer.errors import ConnectionBroken, answered
 from uploader.transfer.places import Bucket
 
 PART_URL_SECONDS = 6 * 3600
-_making = threading.Lock()
 
 
 class UploadGone(Rejected):
@@ -28,7 +28,7 @@ class Control:
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
-        self._client = _client(bucket)
+        self._client = _client(replace(bucket, prefix=""))
 
     def begin(self, key: str, headers: dict[str, str]) -> str:
         """A new upload in parts; its id."""
@@ -128,8 +128,9 @@ class Control:
             raise ConnectionBroken(f"{self.bucket} did not answer ({type(error).__name__}).") from None
 
 
+@lru_cache(maxsize=8)
 def _client(bucket: Bucket) -> Any:
-    """A client of boto3. Imported here: it takes a third of a second and most uploads have no use for it."""
+    """A client of boto3, kept: it takes half a second to make. Imported here: most uploads have no use for it."""
     import boto3
     from botocore.config import Config
 
@@ -144,14 +145,12 @@ def _client(bucket: Bucket) -> Any:
         read_timeout=60,
         max_pool_connections=32,
     )
-    with _making:
-        # Sessions are no thread's to share while a client is made.
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=bucket.endpoint,
-            region_name=bucket.region,
-            aws_access_key_id=bucket.key,
-            aws_secret_access_key=bucket.secret,
-            verify=verify if bucket.checks_certificate else False,
-            config=own,
-        )
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name=bucket.region,
+        aws_access_key_id=bucket.key,
+        aws_secret_access_key=bucket.secret,
+        verify=verify if bucket.checks_certificate else False,
+        config=own,
+    )

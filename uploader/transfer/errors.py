@@ -126,6 +126,11 @@ def _without_answer(text: str, place: object) -> PlatformError:
         return KeysRejected(f"{place} may not be written by this process. Correct its permissions.")
     if "BareRedirect" in text or "redirect without LOCATION" in text:
         return CredentialsRejected(f"{place} is in another region. Correct region or endpoint.")
+    if "CaUsedAsEndEntity" in text:
+        return CredentialsRejected(
+            f"{place}: its certificate is an authority's own, which a server must not show. Give it one signed by "
+            "that authority; for a server on this very machine SPACES_TLS_VERIFY=0 does."
+        )
     if "InvalidCertificate" in text:
         return CredentialsRejected(
             f"{place}: its certificate is not trusted. Name the file of its authority in SPACES_CA_FILE."
