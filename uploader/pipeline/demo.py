@@ -15,7 +15,7 @@ from jobs.scraping.keeping import keep_work
 # The stand-in is started after this; and a visitor wants to see it begin.
 FIRST = timedelta(seconds=8)
 PAGES: dict[str, Any] = {
-    "delay_seconds": 1,
+    "delay_seconds": 0.5,
     "language": "en",
     "work": {"title": "h1", "author": ".author", "description": ".about"},
     "chapters": {
@@ -26,7 +26,7 @@ PAGES: dict[str, Any] = {
     "segment": {"title": "h2", "content": ".text"},
 }  # fmt: skip
 API: dict[str, Any] = {
-    "delay_seconds": 1,
+    "delay_seconds": 0.5,
     "language": "en",
     "chapters": {
         "url": "/novels/api/{slug}/chapters?page={page}", "format": "json", "items": "data.chapters",
