@@ -12,6 +12,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs.pipeline.page.board import runs_unhandled
 from schedules.models import ScheduledUpload, UploadSchedule
 from schedules.posts import board as posts_board
 from schedules.upload_schedules import OPEN, Status
@@ -75,6 +76,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         page(request, "Weekly windows", "calendar_view_week", "/slots/"),
         page(request, "Posts", "calendar_month", "/posts/", badge=posts_needing_a_hand(request)),
     ]
+    if request.user.has_perm("jobs.view_pipelinejob"):
+        top.append(
+            page(request, "Pipeline", "account_tree", "/pipeline/", badge=runs_needing_a_hand(request))
+        )
     groups: list[dict[str, Any]] = [{"title": None, "items": top}]
     for title, items in GROUPS.items():
         shown = [
@@ -133,6 +138,11 @@ def posts_needing_a_hand(request: HttpRequest) -> int:
     if not request.user.has_perm("schedules.view_scheduledpost"):
         return 0
     return posts_board.needing_a_hand(timezone.now()).count()
+
+
+def runs_needing_a_hand(request: HttpRequest) -> int:
+    """Runs of scripts that failed lately and were not marked as handled."""
+    return runs_unhandled(timezone.now()).count()
 
 
 def environment(request: HttpRequest) -> list[str] | None:

@@ -48,6 +48,7 @@ urlpatterns = [
         name="api-docs",
     ),
     path("media/<path:path>", views.media, name="media"),
+    path("pipeline/", include("jobs.pipeline.page.urls")),
     path("admin/", admin.site.urls),
     path("", include("uploader.playing_urls")),
     path("", include("uploader.manager.api_urls")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +12,45 @@ from django.utils import timezone
 from jobs.events import publish
 from jobs.pipeline.pipeline_jobs import PipelineJob
 
+# So many messages a process sends at once, and a second in the long run: a page follows no thousand jobs a second.
+BURST = 200
+PER_SECOND = 20.0
+# Where more jobs end than messages were sent, one message says how many.
+MANY = 50
+
+
+class Limiter:
+    """Lets a burst pass and then a steady few."""
+
+    def __init__(self) -> None:
+        self._left = float(BURST)
+        self._at = time.monotonic()
+        self._lock = threading.Lock()
+
+    def allows(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            self._left = min(BURST, self._left + (now - self._at) * PER_SECOND)
+            self._at = now
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
+
+
+limiter = Limiter()
+
 
 def tell(job: PipelineJob, **columns: Any) -> None:
-    """Publish how the job stands; `columns` are newer than the object."""
-    publish("pipeline", "pipeline_job", {**brief(job), **columns}, now=timezone.now())
+    """Publish how the job stands; `columns` are newer than the object. In a flood of jobs most are left out."""
+    if limiter.allows():
+        publish("pipeline", "pipeline_job", {**brief(job), **columns}, now=timezone.now())
+
+
+def tell_many(count: int) -> None:
+    """Publish that so many jobs have ended, when it may be that not every one was told."""
+    if count >= MANY:
+        publish("pipeline", "pipeline_job", {"many": count}, now=timezone.now())
 
 
 def brief(job: PipelineJob) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 
 from jobs import runner
 from jobs.pipeline import live
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 HELD = "Held: "
+IS_NEEDED = "SELECT 1 FROM jobs_pipelinejob_needs WHERE to_pipelinejob_id = %s LIMIT 1"
 # A chain longer than this is told the reason as far as here.
 FURTHEST = 1000
 
@@ -38,6 +39,8 @@ def lock(ids: Iterable[UUID | str]) -> list[PipelineJob]:
 
 def met(job: PipelineJob, now: datetime) -> None:
     """`job` has succeeded: count its dependants down, and wake those that waited for nothing else."""
+    if not is_needed(job):
+        return
     waiting = PipelineJob._base_manager.filter(needs=job.pk, open_needs__gt=0)
     if not waiting.update(open_needs=models.F("open_needs") - 1, updated_at=now):
         return
@@ -48,6 +51,16 @@ def met(job: PipelineJob, now: datetime) -> None:
             say(dependant, "")
         else:
             live.tell(dependant)
+
+
+def is_needed(job: PipelineJob) -> bool:
+    """Does anything wait for it? Asked for every job that ends, so without the detour over the models.
+
+    Whoever makes a dependant locks this job's row, which the caller has changed: so none is overlooked.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(IS_NEEDED, [job.pk if connection.features.has_native_uuid_field else job.pk.hex])
+        return cursor.fetchone() is not None
 
 
 def hand_on(job: PipelineJob, dependant: PipelineJob) -> None:
@@ -65,7 +78,7 @@ def hand_on(job: PipelineJob, dependant: PipelineJob) -> None:
 
 def refresh(job: PipelineJob) -> None:
     """`job` ended without success, or is queued again: tell everything behind it why it is held, or that it is not."""
-    frontier = [job]
+    frontier = [job] if is_needed(job) else []
     for _ in range(FURTHEST):
         if not frontier:
             return
@@ -83,9 +96,9 @@ def why_held(job: PipelineJob) -> str:
     for need in needs:
         if need.status == Status.FAILED:
             cause = need.error_message.rstrip(".") or "no reason given"
-            return f"{HELD}{need} ({short(need)}) failed: {cause}. Retry it, or cancel this."
+            return f"{HELD}{need}{short(need)} failed: {cause}. Retry it, or cancel this."
         if need.status == Status.CANCELLED:
-            return f"{HELD}{need} ({short(need)}) was cancelled. Retry it, or cancel this."
+            return f"{HELD}{need}{short(need)} was cancelled. Retry it, or cancel this."
     return next((need.error_message for need in needs if need.error_message.startswith(HELD)), "")
 
 
@@ -101,5 +114,5 @@ def say(job: PipelineJob, reason: str) -> None:
 
 
 def short(job: PipelineJob) -> str:
-    """The end of its id: the beginning is its moment, which neighbours share."""
-    return str(job.pk)[-8:]
+    """What tells it from other runs of the same script; one without a script is called by it already."""
+    return f" ({str(job.pk)[-8:]})" if job.script else ""

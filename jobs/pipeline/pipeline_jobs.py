@@ -177,7 +177,8 @@ class PipelineJob(TrackedJob):
         )
 
     def __str__(self) -> str:
-        return f"{self.get_job_type_display()} {self.script or str(self.pk)[:8]}"
+        # The beginning of an id is its moment, which neighbours share.
+        return f"{self.get_job_type_display()} {self.script or str(self.pk)[-8:]}"
 
     @property
     def seconds(self) -> float | None:

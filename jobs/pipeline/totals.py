@@ -18,7 +18,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, models, transaction
 from django.utils import timezone
 
-from jobs.pipeline import lengths
+from jobs.pipeline import lengths, live
 from jobs.pipeline.pipeline_jobs import JobType, PipelineJob, Status
 
 # So many rows are marked by one statement: SQLite takes fewer values in one.
@@ -140,6 +140,7 @@ def count_up(now: datetime) -> int:
         count += done
         if not done:
             break
+    live.tell_many(count)
     return count
 
 

@@ -138,6 +138,7 @@
     if (type === "uploadProgress") return moved(data);
     if (type === "transcodeProgress") return transcoded(data);
     if (type === "upload_progress") return undefined;
+    if (type === "pipeline_job") return Slotcast.ran ? Slotcast.ran(data) : undefined;
     if (type === "reset") return everything();
     if (PARTS[type]) {
       others.clear();
@@ -198,7 +199,7 @@
     // Workers that vanish send nothing; without a stream everything is looked at.
     setInterval(() => {
       if (document.visibilityState !== "visible") return;
-      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card", "windows-card", "jobs-alert"]);
+      if (state === "live") Slotcast.refresh(["alert", "health", "posts-alert", "attention", "post", "posts-card", "windows-card", "jobs-alert", "pipe-alert", "pipe-late"]);
       else everything();
     }, POLL_MS);
   }

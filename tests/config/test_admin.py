@@ -76,7 +76,7 @@ def test_uploads_carry_the_number_that_need_a_hand(
     body = client.get("/admin/").content.decode()
     assert badge in body
     assert ">2</span>" in "".join(body.split())
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         client.get("/admin/")
 
 

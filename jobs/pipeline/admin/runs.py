@@ -238,7 +238,7 @@ class PipelineJobAdmin(ReadOnlyAdmin):
 
     @display(description="Script")
     def script_text(self, job: PipelineJob) -> str:
-        return job.script or str(job.pk)[:8]
+        return job.script or str(job.pk)[-8:]
 
     @display(description="Status")
     def state(self, job: PipelineJob) -> str:

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
+from jobs.pipeline import live
 from tests.jobs.pipeline import handlers
+
+
+@pytest.fixture(autouse=True)
+def _every_message_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tests before have sent counts for nothing."""
+    monkeypatch.setattr(live, "limiter", live.Limiter())
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs.errors import JobError
-from jobs.pipeline import lengths, monitoring, totals
+from jobs.events import Event
+from jobs.pipeline import lengths, live, monitoring, totals
 from jobs.pipeline.pipeline_jobs import PipelineJob, Status
 from jobs.pipeline.timetable import PipelineSchedule
 from jobs.pipeline.totals import PipelineDay, PipelineTotal
@@ -213,6 +214,17 @@ def test_several_that_count_at_once_count_each_job_once(monkeypatch: pytest.Monk
     assert seen == [30, 30, 30]
     assert sum(PipelineTotal.objects.values_list("count", flat=True)) == 30
     assert sum(PipelineDay.objects.values_list("count", flat=True)) == 30
+
+
+def test_a_flood_of_jobs_is_told_in_one_message() -> None:
+    for _ in range(live.BURST + 30):
+        live.tell(PipelineJob())
+    told = Event.objects.filter(topic="pipeline")
+    assert live.BURST <= told.count() < live.BURST + 30
+    for number in range(live.MANY):
+        make(at=NOW + timedelta(seconds=number))
+    totals.count_up(NOW)
+    assert told.last().data == {"many": live.MANY}
 
 
 # -------------------------------------------------------------------- no run for too long

@@ -88,7 +88,7 @@ def test_a_job_waits_for_all_it_needs() -> None:
     assert fresh(both).open_needs == 1
     assert [job.pk for job in PipelineJob.objects.claimable(now)] == [second.pk]
     fail(second)
-    assert f"({str(second.pk)[-8:]}) failed" in fresh(both).error
+    assert f"{str(second.pk)[-8:]} failed" in fresh(both).error
 
 
 def test_what_has_succeeded_already_is_not_waited_for() -> None:
