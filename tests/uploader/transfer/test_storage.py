@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from django.core.management import call_command
 
+from config.environment import BadVariable, storage_url
 from tests.conftest import NOW
 from tests.s3 import S3, Trouble, make_storage
 from uploader.destinations import Destination, ensure_storage
@@ -19,9 +23,11 @@ from uploader.transfer.errors import (
     ClockWrong,
     ConnectionBroken,
     KeysRejected,
+    NoRoom,
     NotAPlace,
     ObjectMissing,
     Throttled,
+    translated,
 )
 from uploader.transfer.places import Folder
 from uploader.transfer.storage import Storage
@@ -184,3 +190,51 @@ def test_a_storage_takes_neither_videos_nor_posts(storage: Destination) -> None:
             opening()
     assert storage not in Destination.objects.for_videos()
     assert storage in Destination.objects.for_packages()
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        ({"url": "s3://my-space", "key": ""}, "The keys of the storage are missing"),
+        ({"url": "s3://my-space", "endpoint": "http://127.0.0.1:9"}, "no connection"),
+        ({"url": "file://relative/path"}, "with three slashes"),
+    ],
+)
+def test_doctor_says_what_the_storage_lacks(
+    settings: Any, db: None, place: dict[str, str], wanted: str
+) -> None:
+    settings.STORAGE = {**settings.STORAGE, "key": "k", "secret": "hidden", "region": "fra1", **place}
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", "--json", stdout=out)
+    [finding] = [each for each in json.loads(out.getvalue()) if each["what"] == "Storage"]
+    assert wanted in finding["found"] and "STORAGE_URL" in finding["fix"]
+    assert "hidden" not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://x/y", "s3://", "file://host/path", "s3://user@bucket", "bucket", "s3://b?x=1"]
+)
+def test_an_address_that_is_no_storage_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("STORAGE_URL", url)
+    with pytest.raises(BadVariable, match="STORAGE_URL"):
+        storage_url("STORAGE_URL", "file:///var/storage")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Unable to copy data to file: No space left on device (os error 28)", NoRoom),
+        ("Permission denied (os error 13)", KeysRejected),
+        ("HTTP error: InvalidCertificate(UnknownIssuer) kind: Connect", CredentialsRejected),
+        ("InvalidCertificate(Other(OtherError(CaUsedAsEndEntity)))", CredentialsRejected),
+        ("kind: Timeout, operation timed out", ConnectionBroken),
+        ("status code: 403 Forbidden: <Error><Code>QuotaExceeded</Code></Error>", NoRoom),
+    ],
+)
+def test_words_without_an_answer_are_conditions_too(text: str, error: type[Exception]) -> None:
+    found = translated(OSError(text), "Bucket films")
+    assert isinstance(found, error)
+    assert "Bucket films" in str(found)
