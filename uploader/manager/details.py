@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Max
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from jobs.events import Event
@@ -20,7 +21,7 @@ from uploader.manager.board import sendings_of
 from uploader.manager.cards import Card, Sending
 from uploader.manager.kinds import Kind
 from uploader.transcoding.transcode_jobs import TranscodeJob, TranscodeLog
-from uploader.upload_jobs import PACKAGE_TYPES, UploadJob
+from uploader.upload_jobs import PACKAGE_TYPES, REMOVED, REMOVING, UploadJob, UploadType
 
 # So many lines of a log are shown, the last ones.
 TAIL_LINES = 200
@@ -92,6 +93,15 @@ class Details:
             )  # fmt: skip
         listed = rows.filter(cleared_at=None).select_related(*UPLOAD.related).order_by("pk")[:100]
         return [Card(UPLOAD, job) for job in listed]
+
+    @property
+    def player(self) -> str:
+        """Where the package is played; empty until its master playlist is in the storage."""
+        masters = (card.job for card in self.siblings if card.job.upload_type == UploadType.MASTER_PLAYLIST)
+        for job in masters:
+            if job.status == Status.COMPLETED and job.remote_status not in (REMOVING, REMOVED):
+                return reverse("package-play", args=[job.pk])
+        return ""
 
     # ---------------------------------------------------------------- what went in, what came out
 

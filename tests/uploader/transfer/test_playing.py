@@ -138,3 +138,13 @@ async def test_what_is_long_is_passed_on_in_pieces(
     assert answer.streaming
     body = b"".join([piece async for piece in answer.streaming_content])
     assert body == package.renditions[0].segments[2].read_bytes()
+
+
+def test_the_page_of_each_of_its_uploads_leads_to_the_player(
+    viewer_client: Client, master: UploadJob
+) -> None:
+    link = f'href="/jobs/packages/{master.pk}/play/"'
+    for job in UploadJob.objects.all():
+        assert link in viewer_client.get(f"/jobs/upload/{job.pk}/").content.decode()
+    UploadJob.objects.filter(pk=master.pk).update(status=Status.FAILED)
+    assert link not in viewer_client.get(f"/jobs/upload/{master.pk}/").content.decode()
