@@ -7,7 +7,8 @@ class SchedulesConfig(AppConfig):
 
     def ready(self) -> None:
         from jobs import runner, ticker
-        from schedules import hourly, slot_clock, slots
+        from jobs.pipeline import lineage
+        from schedules import hourly, slot_clock, slots, whole_way
         from schedules import outcomes as outcomes  # it connects itself
         from schedules.posts import media, publisher
         from schedules.posts import outcomes as post_outcomes
@@ -21,4 +22,5 @@ class SchedulesConfig(AppConfig):
         ticker.register("pre-upload", media.pre_upload, every_seconds=5)
         ticker.register("missed posts", post_outcomes.end_overdue, every_seconds=1)
         ticker.register("uploaded files without a post", leftovers.remove, every_seconds=3600)
+        lineage.register(whole_way.relations_of)
         runner.serve("publish", publisher.work_is_there, publisher.publish_posts)

@@ -2,9 +2,10 @@
 
 from django.urls import include, path
 
-from schedules import destination_views, slot_line_views, slot_views, views
+from schedules import destination_views, slot_line_views, slot_views, views, whole_way_views
 
 urlpatterns = [
+    path("pipeline/episodes/<int:episode_id>/", whole_way_views.episode_way, name="episode-way"),
     path("uploads/", views.uploads, name="uploads"),
     path("uploads/add/", views.add, name="uploads-add"),
     path("uploads/retry-all/", views.retry_all, name="uploads-retry-all"),
