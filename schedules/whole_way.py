@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Model
 from django.urls import reverse
 
 from jobs.lifecycle import Status
 from jobs.pipeline.lineage import Relation
 from jobs.pipeline.pipeline_jobs import JobType, PipelineJob
-from jobs.staff_pages import page_of
 from schedules.posts.videos import PostVideo
 from uploader import library
 from uploader.catalog import Episode
@@ -141,6 +141,11 @@ def posted(episode: Episode) -> Iterator[Step]:
         )  # fmt: skip
     if not found:
         yield Step("Posted", "none", "No post has it")
+
+
+def page_of(row: Model) -> str:
+    """The admin page of a row; the admin itself is not loaded for it, as workers load this too."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=(row.pk,))
 
 
 def _told(job: UploadJob | object) -> str:
