@@ -23,6 +23,7 @@ CALLS = 10_000
 PAIRS = 9
 KILLS = 100
 AT_ONCE = 10
+PATIENCE = 600
 
 
 def measure(kind: str) -> list[Figure]:
@@ -147,9 +148,12 @@ def rate(count: int) -> float:
     started = timezone.now()
     ours = PipelineJob.objects.filter(script="nothing", created_at__gte=now)
     wait_for(
-        lambda: not PipelineJob.objects.filter(status="queued").exists(), "the jobs to begin", every=0.05
+        lambda: not PipelineJob.objects.filter(status="queued").exists(),
+        "the jobs to begin",
+        seconds=PATIENCE,
+        every=0.05,
     )
-    wait_for(lambda: not ours.filter(status="running").exists(), "the jobs", every=0.05)
+    wait_for(lambda: not ours.filter(status="running").exists(), "the jobs", seconds=PATIENCE, every=0.05)
     done = ours.filter(status="success", attempt=1)
     events = Event.objects.filter(subject_type="jobs.pipelinejob").count()
     if done.count() != count or events != 2 * count:

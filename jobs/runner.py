@@ -50,7 +50,7 @@ class Work(NamedTuple):
 
 
 _works: dict[str, list[Work]] = {}
-# How long the last job of a model took in this process.
+# How long the last jobs of a model took in this process, each on average.
 _last_took: dict[type[TrackedJob], float] = {}
 
 
@@ -152,14 +152,15 @@ def drain(lane: str, *, seconds: float = DRAIN_SECONDS) -> int:
 def run_batch(model: type[TrackedJob]) -> int:
     """Claim a batch of the model and run each; what waits behind a slow one, or a stop, goes back to the line."""
     jobs = model._default_manager.claim(new_token(process_id()), now=timezone.now(), limit=batch_size(model))
-    batch = Batch(jobs)
+    batch, began, ran = Batch(jobs), time.monotonic(), 0
     while job := batch.take():
         if job is not jobs[0] and stopping():
             batch.give_back(job)
         elif job is jobs[0] or still_held(job, now=timezone.now()):
-            began = time.monotonic()
             execute(job, batch)
-            _last_took[model] = time.monotonic() - began
+            ran += 1
+    if ran:
+        _last_took[model] = (time.monotonic() - began) / ran
     return len(jobs)
 
 
