@@ -17,7 +17,7 @@ from bench.live import ROOT
 
 NAMES = (
     "upload", "tracking", "live", "start", "jobs", "tick", "claims", "windows", "slot_forecast", "publish", "preupload",
-    "transcode", "storage", "pipeline",
+    "transcode", "storage", "pipeline", "manager",
 )  # fmt: skip
 # What the pages are promised, in milliseconds.
 LIVE_P99 = {"sqlite": 300, "postgresql": 100}

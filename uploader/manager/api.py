@@ -24,8 +24,8 @@ MAY_CHANGE = "uploader.change_uploadjob"
 MAY_DELETE = "uploader.delete_uploadjob"
 PAGE = 50
 LARGEST_PAGE = 200
-# Matching jobs are counted no further; the page says "10,000+" then.
-COUNTED = 10_000
+# Matching jobs are counted no further; the page says "2,000+" then.
+COUNTED = 2_000
 
 # The parameters, and the filters behind them.
 PARAMETERS = {
@@ -205,7 +205,7 @@ class UploadJobsView(APIView):
         except BadFilter as error:
             return refusal(f"{ASKED.get(error.name, error.name)} {error.says}", "invalid_filter")
         found = wanted.find(UPLOAD)
-        rows = found.filter(pk__lt=before) if before else found
+        rows = wanted.older(found, before)
         page = list(rows.select_related(*UPLOAD.related)[: limit + 1])
         statistics = tallies.counts(UploadJob)
         matching = count_of(wanted, found, statistics)

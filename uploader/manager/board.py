@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Avg, Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q
 from django.http import QueryDict
 
 from jobs import health, tallies
@@ -27,7 +27,7 @@ from uploader.upload_jobs import PACKAGE_TYPES, UploadJob, UploadType
 
 PAGE = 25
 # Matching jobs are counted no further.
-COUNTED = 10_000
+COUNTED = 2_000
 CAUSES = 8
 # The labels of a ladder.
 LABELS = ("UHD", "FHD", "HD", "SD")
@@ -135,10 +135,8 @@ class JobsBoard:
 
     @cached_property
     def _page(self) -> list[Any]:
-        rows = self.wanted.find(self.kind).select_related(*self.kind.related)
-        if self.before:
-            rows = rows.filter(pk__lt=self.before)
-        return list(rows[: PAGE + 1])
+        rows = self.wanted.older(self.wanted.find(self.kind), self.before)
+        return list(rows.select_related(*self.kind.related)[: PAGE + 1])
 
     @cached_property
     def cards(self) -> list[Card]:
@@ -249,28 +247,23 @@ class JobsBoard:
 
 def sendings_of(jobs: list[Any]) -> dict[int, Sending]:
     """The uploads of each transcoding's package, counted together; one query for all of them."""
-    roots = {job.pk: str(root) for job in jobs if (root := job.package_root)}
+    roots = {str(root): job.pk for job in jobs if (root := job.package_root)}
     if not roots:
         return {}
     videos = Q(film__in={job.film_id for job in jobs if job.film_id}) | Q(
         episode__in={job.episode_id for job in jobs if job.episode_id}
     )
-    rows = (
-        UploadJob.objects.filter(videos, upload_type__in=PACKAGE_TYPES)
-        .values("film_id", "episode_id", "package")
-        .annotate(
-            total=Count("pk"),
-            done=Count("pk", filter=Q(status=Status.COMPLETED)),
-            failed=Count("pk", filter=Q(status=Status.FAILED)),
-            percent=Avg("progress"),
+    rows = UploadJob.objects.filter(videos, upload_type__in=PACKAGE_TYPES)
+    by_root: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
+    for root, status, progress in rows.values_list("details__root", "status", "progress"):
+        if root in roots:
+            by_root[roots[root]].append((status, progress))
+    return {
+        job_id: Sending(
+            total=len(found),
+            done=sum(status == Status.COMPLETED for status, _ in found),
+            failed=sum(status == Status.FAILED for status, _ in found),
+            percent=sum(progress for _, progress in found) // len(found),
         )
-    )
-    found = {}
-    by_video = {(row["film_id"], row["episode_id"], row["package"]): row for row in rows}
-    for job in jobs:
-        for (film_id, episode_id, package), row in by_video.items():
-            if (film_id, episode_id) == (job.film_id, job.episode_id) and roots.get(job.pk, "").endswith(
-                package
-            ):
-                found[job.pk] = Sending(row["total"], row["done"], row["failed"], int(row["percent"] or 0))
-    return found
+        for job_id, found in by_root.items()
+    }

@@ -89,7 +89,7 @@ class Details:
                 return []
             rows = UploadJob.objects.filter(
                 film=self.job.film, episode=self.job.episode, upload_type__in=PACKAGE_TYPES,
-                local_path__startswith=str(root),
+                details__root=str(root),
             )  # fmt: skip
         listed = rows.filter(cleared_at=None).select_related(*UPLOAD.related).order_by("pk")[:100]
         return [Card(UPLOAD, job) for job in listed]

@@ -129,7 +129,24 @@ class Wanted:
             rows = rows.filter(created_at__lt=moment(self.until, "until"))
         if self.q:
             rows = rows.filter(matching(self.q, kind))
-        return rows.order_by("-pk")
+        # A span of time is read in its own order: by id the way to a day long ago leads past everything since.
+        return rows.order_by("-created_at", "-pk") if self.has_span else rows.order_by("-pk")
+
+    @property
+    def has_span(self) -> bool:
+        return bool(self.since or self.until)
+
+    def older(self, rows: QuerySet[Any], job_id: int) -> QuerySet[Any]:
+        """Of what `find` gave only what comes behind the job; all of it when there is no such job."""
+        if not job_id:
+            return rows
+        if not self.has_span:
+            return rows.filter(pk__lt=job_id)
+        at = rows.model._default_manager.filter(pk=job_id).values_list("created_at", flat=True).first()
+        if at is None:
+            return rows
+        behind = Q(created_at__lt=at) | Q(created_at=at, pk__lt=job_id)
+        return rows.filter(behind, created_at__lte=at)
 
     def _of_uploads(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         if self.upload:
@@ -141,7 +158,7 @@ class Wanted:
         elif self.content == "video":
             rows = rows.exclude(label__startswith=SOUND)
         if self.label:
-            rows = rows.filter(label__iexact=self.label)
+            rows = rows.filter(label__in={self.label, self.label.upper()})
         if self.destination:
             rows = rows.filter(destination__name=self.destination)
         return rows

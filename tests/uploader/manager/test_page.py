@@ -92,6 +92,24 @@ def test_a_transcoding_shows_its_stages_and_its_uploads(operator_client: Client,
     assert f'data-transcode="{job.pk}"' in text
 
 
+def test_a_transcoding_counts_the_uploads_of_its_own_package(operator_client: Client, settings: Any) -> None:
+    job = transcoding(film(), "completed", package_path="packages/film-1/1-a")
+    for label, status, progress, root in [
+        ("FHD", "completed", 100, job.package_root), ("HD", "active", 20, job.package_root),
+        ("SD", "failed", 0, "/other"),
+    ]:  # fmt: skip
+        upload(
+            film(), status, upload_type="hls", package="film-1-a", label=label, local_path=f"{root}/{label}",
+            s3_path=f"films/1/{label}", progress=progress, details={"root": str(root)},
+        )  # fmt: skip
+    text = page(operator_client, kind="transcoding")
+    assert "1 of 2 uploads of its package done" in text
+    assert ("now", "Uploading", "60") in re.findall(
+        r'<li data-state="(\w+)"><span>(\w+)</span>.*?<b>(\d+)%', text
+    )
+    assert "Uploads of its package" in page(operator_client, f"/jobs/transcoding/{job.pk}/")
+
+
 def test_filters_stand_in_the_address(operator_client: Client) -> None:
     first, second = failed(episode(1)), upload(film("Tide"), destination=account("other"))
     assert shown(page(operator_client, status="failed")) == [first.pk]
@@ -119,6 +137,14 @@ def test_the_list_comes_in_pages_newest_first(operator_client: Client) -> None:
     assert shown(text) == ids[:25]
     assert f"before={ids[24]}" in text
     assert shown(page(operator_client, before=str(ids[24]))) == ids[25:]
+
+
+def test_a_span_of_time_comes_in_pages_too(operator_client: Client) -> None:
+    ids = [upload(episode(number)).pk for number in range(1, 31)][::-1]
+    upload(film(), created_at=NOW + timedelta(days=9))
+    span = {"since": "2026-03-01", "until": "2026-03-03"}
+    assert shown(page(operator_client, **span)) == ids[:25]
+    assert shown(page(operator_client, **span, before=str(ids[24]))) == ids[25:]
 
 
 def test_the_page_takes_the_same_queries_however_many_jobs_there_are(
