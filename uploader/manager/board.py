@@ -25,7 +25,7 @@ from uploader.manager.kinds import KINDS, UPLOAD, Kind
 from uploader.manager.wanted import CONTENT, RESOURCES, Wanted
 from uploader.upload_jobs import PACKAGE_TYPES, UploadJob, UploadType
 
-PAGE = 25
+PAGE = 15
 # Matching jobs are counted no further.
 COUNTED = 2_000
 CAUSES = 8
