@@ -93,14 +93,24 @@ def make_lines(now: datetime) -> None:
 
 
 def one_round(now: datetime) -> dict[str, float]:
-    """Seconds of a pass in which nothing starts, of one in which a window takes a video, of one that rolls on."""
+    """Seconds of a pass in which nothing starts, of one in which a window takes a video, of one that rolls on.
+
+    Once in a minute a pass looks at every open window that has nothing to begin: the mean of a minute's passes.
+    """
+    from django.db.models import F
+
     from schedules import slot_clock
     from schedules.slot_videos import SlotVideo
     from schedules.upload_slots import LONG_AGO, UploadSlot
 
     found = {"nothing to start": seconds_of(lambda: slot_clock.tick(now))}
-    UploadSlot.objects.filter(look_at=now + slot_clock.REST).update(look_at=now)
-    found["a look at every open window"] = seconds_of(lambda: slot_clock.tick(now))
+    resting = UploadSlot.objects.filter(look_at__gt=now, opens_at__lte=now)
+    minute = 0.0
+    for _ in range(60):
+        # A second passes for them, and for nothing else: no other window opens or closes meanwhile.
+        resting.update(look_at=F("look_at") - timedelta(seconds=1))
+        minute += seconds_of(lambda: slot_clock.tick(now))
+    found["mean of a minute"] = minute / 60
     full = UploadSlot.objects.filter(taken=10).order_by("pk").first()
     UploadSlot.objects.filter(pk=full.pk).update(taken=full.max_uploads - 1)
     begun: list[SlotVideo] = []
