@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from django import db
@@ -93,13 +94,14 @@ def has_work(lane: str, now: datetime) -> bool:
 def wake(lane: str) -> None:
     """Tell the lane's workers, once the transaction is committed, that there is something to claim."""
     _pending.lanes.add(lane)
-    transaction.on_commit(_enqueue_pending)
+    transaction.on_commit(partial(_enqueue_pending, lane))
 
 
-def _enqueue_pending() -> None:
-    # However many jobs the transaction made, the first call tells each lane once.
-    while _pending.lanes:
-        enqueue(_pending.lanes.pop())
+def _enqueue_pending(lane: str) -> None:
+    # However many jobs the transaction made, the first call tells the lane; what was rolled back tells nobody.
+    if lane in _pending.lanes:
+        _pending.lanes.discard(lane)
+        enqueue(lane)
 
 
 def enqueue(lane: str) -> None:

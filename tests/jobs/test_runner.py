@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -337,3 +337,16 @@ def test_a_broker_that_is_away_costs_a_hint_and_nothing_else(
     assert runner.drain("upload") == 2, "who works needs no hint"
     assert {record.levelname for record in caplog.records} == {"WARNING"}
     assert "the ticker tells it again" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_is_rolled_back_wakes_nobody_later_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(runner, "enqueue", told.append)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        runner.wake("transcode")
+        raise DatabaseError
+    with transaction.atomic():
+        runner.wake("upload")
+        runner.wake("upload")
+    assert told == ["upload"]
