@@ -418,6 +418,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_PERMISSIONS": ["jobs.permissions.IsStaff"],
+    # Each kind of row has states of its own.
+    "ENUM_NAME_OVERRIDES": {
+        "PostState": "schedules.posts.models.PostStatus",
+        "PipelineJobState": "jobs.pipeline.pipeline_jobs.Status",
+        "ScheduledUploadState": ["pending", "uploading", "completed", "failed", "skipped"],
+        "UploadJobState": ["waiting", "active", "completed", "failed", "cancelled"],
+    },
 }
 
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"

@@ -9,7 +9,7 @@ from typing import IO, Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
-from rest_framework import exceptions, status
+from rest_framework import exceptions, serializers, status
 from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -17,6 +17,19 @@ from rest_framework.views import exception_handler
 log = logging.getLogger(__name__)
 
 DJANGO_CODES: dict[type[Exception], str] = {Http404: "not_found", PermissionDenied: "permission_denied"}
+
+
+class ErrorAnswer(serializers.Serializer[Any]):
+    """Every refusal."""
+
+    success = serializers.BooleanField()
+    error = serializers.CharField(help_text="A sentence")
+    code = serializers.CharField(help_text="A word for programs")
+
+
+def replies(answer: Any, *refusals: int, success: int = 200) -> dict[int, Any]:
+    """What an operation answers, and with which statuses it may refuse, for the OpenAPI document."""
+    return {success: answer} | dict.fromkeys(sorted({401, 403, 429, *refusals}), ErrorAnswer)
 
 
 def refusal(message: str, code: str, status_code: int = status.HTTP_400_BAD_REQUEST, **more: Any) -> Response:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.answers import refusal
+from jobs.answers import refusal, replies
 from schedules import queue_status, refusals, scheduling
 from uploader.catalog import Series
 
@@ -93,19 +93,6 @@ class StatusAnswer(serializers.Serializer[Any]):
     status = SchedulerState()
 
 
-class ErrorAnswer(serializers.Serializer[Any]):
-    """Every refusal."""
-
-    success = serializers.BooleanField()
-    error = serializers.CharField(help_text="A sentence")
-    code = serializers.CharField(help_text="A word for programs")
-
-
-def answers(answer: type[serializers.Serializer[Any]], *refusals: int) -> dict[int, Any]:
-    """What an operation answers, and with which statuses it may refuse."""
-    return {200: answer} | dict.fromkeys(sorted({401, 403, 429, *refusals}), ErrorAnswer)
-
-
 class ScheduleView(APIView):
     """`/api/upload/schedule`"""
 
@@ -113,7 +100,7 @@ class ScheduleView(APIView):
 
     @extend_schema(
         request=ScheduleRequest,
-        responses=answers(ScheduledAnswer, 400, 404, 409, 413, 415),
+        responses=replies(ScheduledAnswer, 400, 404, 409, 413, 415),
         operation_id="schedule_series",
     )
     def post(self, request: Request) -> Response:
@@ -155,7 +142,7 @@ class ScheduleView(APIView):
                 description="Only this series",
             )
         ],
-        responses=answers(ScheduleAnswer, 400),
+        responses=replies(ScheduleAnswer, 400),
         operation_id="upload_schedule",
     )
     def get(self, request: Request) -> Response:
@@ -172,7 +159,7 @@ class SeriesScheduleView(APIView):
 
     write_permission = "schedules.change_uploadschedule"
 
-    @extend_schema(responses=answers(RemovedAnswer, 404), operation_id="unschedule_series")
+    @extend_schema(responses=replies(RemovedAnswer, 404), operation_id="unschedule_series")
     def delete(self, request: Request, series_id: int) -> Response:
         """Take the series' pending and failed episodes off the queue; completed ones stay."""
         series = Series.objects.filter(pk=series_id).first() if series_id <= LARGEST_ID else None
@@ -185,7 +172,7 @@ class SeriesScheduleView(APIView):
 class SchedulerStatusView(APIView):
     """`/api/upload/scheduler/status`"""
 
-    @extend_schema(responses=answers(StatusAnswer), operation_id="scheduler_status")
+    @extend_schema(responses=replies(StatusAnswer), operation_id="scheduler_status")
     def get(self, request: Request) -> Response:
         """Does the scheduler run, and what is it uploading?"""
         return Response({"success": True, "status": queue_status.scheduler(timezone.now())})

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from knox.auth import TokenAuthentication
 from rest_framework import serializers
@@ -17,7 +19,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.answers import refusal
+from jobs.answers import refusal, replies
 from jobs.pipeline import live, monitoring, reporting, starting
 from jobs.pipeline.pipeline_jobs import JobType, PipelineJob, Status
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
@@ -66,6 +68,16 @@ class ReporterAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class ReporterScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document names that token."""
+
+    target_class = ReporterAuthentication
+    name = "pipelineToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": f"{PREFIX}…"}
 
 
 class MayReportOrIsStaff(BasePermission):
@@ -210,19 +222,6 @@ class JobsAnswer(serializers.Serializer[Any]):
     next = serializers.UUIDField(allow_null=True, help_text="The `before` of the next page")
 
 
-class ErrorAnswer(serializers.Serializer[Any]):
-    """Every refusal."""
-
-    success = serializers.BooleanField()
-    error = serializers.CharField(help_text="A sentence")
-    code = serializers.CharField(help_text="A word for programs")
-
-
-def answers(answer: Any, *refusals: int, status: int = 200) -> dict[int, Any]:
-    """What an operation answers, and with which statuses it may refuse."""
-    return {status: answer} | dict.fromkeys(sorted({401, 403, 429, *refusals}), ErrorAnswer)
-
-
 def told(job: PipelineJob) -> dict[str, Any]:
     return {**live.whole(job), "leaseSeconds": settings.LEASE_SECONDS}
 
@@ -254,7 +253,7 @@ class PipelineJobsView(PipelineView):
     """`/api/pipeline-jobs`"""
 
     @extend_schema(
-        request=NewJob, responses=answers(ReportAnswer, 400, 409, 413, 415, status=201),
+        request=NewJob, responses=replies(ReportAnswer, 400, 409, 413, 415, success=201),
         operation_id="create_pipeline_job",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
@@ -290,7 +289,7 @@ class PipelineJobsView(PipelineView):
             return refusal(f"{sentence[0].upper()}{sentence[1:]}.", "refused")
         return Response(told(job), status=201)
 
-    @extend_schema(parameters=[Query], responses=answers(JobsAnswer, 400), operation_id="pipeline_jobs")
+    @extend_schema(parameters=[Query], responses=replies(JobsAnswer, 400), operation_id="pipeline_jobs")
     def get(self, request: Request) -> Response:
         """Jobs, the newest first; a reporting token sees its own."""
         query = Query(data=request.query_params)
@@ -316,14 +315,14 @@ class PipelineJobsView(PipelineView):
 class PipelineJobView(PipelineView):
     """`/api/pipeline-jobs/{id}`"""
 
-    @extend_schema(responses=answers(ReportAnswer, 404), operation_id="pipeline_job")
+    @extend_schema(responses=replies(ReportAnswer, 404), operation_id="pipeline_job")
     def get(self, request: Request, job_id: UUID) -> Response:
         """One job."""
         job = self.jobs().filter(pk=job_id).first()
         return missing() if job is None else Response(told(job))
 
     @extend_schema(
-        request=JobReport, responses=answers(ReportAnswer, 400, 404, 409, 413, 415),
+        request=JobReport, responses=replies(ReportAnswer, 400, 404, 409, 413, 415),
         operation_id="report_pipeline_job",
     )  # fmt: skip
     def patch(self, request: Request, job_id: UUID) -> Response:
@@ -346,7 +345,7 @@ class PipelineStatsView(PipelineView):
 
     @extend_schema(
         parameters=[OpenApiParameter("jobType", {"type": "string", "enum": JobType.values})],
-        responses=answers(serializers.DictField(), 400),
+        responses=replies(OpenApiTypes.OBJECT, 400),
         operation_id="pipeline_stats",
     )
     def get(self, request: Request) -> Response:

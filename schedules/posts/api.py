@@ -12,8 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.answers import BodyParser, refusal
-from schedules.api import answers
+from jobs.answers import BodyParser, refusal, replies
 from schedules.posts import requests, scheduling
 from schedules.posts.answers import post_json
 from schedules.posts.models import PostStatus, PostType, ScheduledPost
@@ -121,7 +120,7 @@ class SmartScheduleView(APIView):
                 description="The same key again is refused with 409 and the posts made the first time",
             )
         ],
-        responses=answers(PostsAnswer, 400, 404, 409, 413, 415),
+        responses=replies(PostsAnswer, 400, 404, 409, 413, 415),
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Save one post or several as PENDING. Nothing goes to OnlySocial before their lead begins."""

@@ -20,10 +20,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import runner
-from jobs.answers import refusal
+from jobs.answers import ErrorAnswer, refusal
 from jobs.running import new_token
 from jobs.workers import process_id
-from schedules.api import ErrorAnswer
 from schedules.posts import media, outcomes
 from schedules.posts.models import PostStatus, ScheduledPost, stamp
 from schedules.posts.publisher import Publisher
@@ -84,7 +83,9 @@ class PreUploadView(CronView):
         """Upload the media of every post whose lead has begun."""
         return self.handle(request)
 
-    @extend_schema(operation_id="cron_pre_upload_post", responses=ANSWERS, auth=[{"cronSecret": []}])
+    @extend_schema(
+        operation_id="cron_pre_upload_post", request=None, responses=ANSWERS, auth=[{"cronSecret": []}]
+    )
     def post(self, request: Request) -> Response:
         """Upload the media of every post whose lead has begun."""
         return self.handle(request)
@@ -114,7 +115,9 @@ class PublishView(CronView):
         """Publish every post whose moment is at hand; none before its moment."""
         return self.handle(request)
 
-    @extend_schema(operation_id="cron_publish_post", responses=ANSWERS, auth=[{"cronSecret": []}])
+    @extend_schema(
+        operation_id="cron_publish_post", request=None, responses=ANSWERS, auth=[{"cronSecret": []}]
+    )
     def post(self, request: Request) -> Response:
         """Publish every post whose moment is at hand; none before its moment."""
         return self.handle(request)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs import tallies
-from jobs.answers import refusal
+from jobs.answers import refusal, replies
 from jobs.pages import whole
 from uploader.deciding import Refused
 from uploader.manager import answers, many, verbs
@@ -161,19 +161,6 @@ class FixedAnswer(serializers.Serializer[Any]):
     message = serializers.CharField()
     fixed = serializers.IntegerField()
     jobs = FixedRow(many=True)
-
-
-class ErrorAnswer(serializers.Serializer[Any]):
-    """Every refusal."""
-
-    success = serializers.BooleanField()
-    error = serializers.CharField(help_text="A sentence")
-    code = serializers.CharField(help_text="A word for programs")
-
-
-def replies(answer: type[serializers.Serializer[Any]], *refusals: int) -> dict[int, Any]:
-    """What an operation answers, and with which statuses it may refuse."""
-    return {200: answer} | dict.fromkeys(sorted({401, 403, 429, *refusals}), ErrorAnswer)
 
 
 class UploadJobsView(APIView):
