@@ -273,6 +273,16 @@ class Run:
         return type(job)._base_manager.filter(pk=job.pk, status=job.states.active, leased_by=job.leased_by)
 
 
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """What begins here is finished before a stop or a cancel breaks in, for instance a process that is started."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 class Rate:
     """Bytes a second over the last few notes."""
 

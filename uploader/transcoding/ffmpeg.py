@@ -20,6 +20,7 @@ import imageio_ffmpeg
 from django.utils import timezone
 
 from jobs.errors import ErrorKind, JobError
+from jobs.running import unbroken
 from uploader.probing import FORMATS
 from uploader.transcoding.transcode_jobs import Stage, TranscodeJob, TranscodeLog
 
@@ -145,23 +146,28 @@ def _running(
     command: list[str], words: IO[bytes], pass_fds: Sequence[int]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The process; dead and gone on the way out, and with its worker whatever kills that."""
-    process = subprocess.Popen(  # noqa: S603 - the arguments are ours; files go by descriptor
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, pass_fds=pass_fds,
-        preexec_fn=_die_with(os.getpid()),
-    )  # fmt: skip
+    process: subprocess.Popen[bytes] | None = None
     try:
+        with unbroken():
+            process = subprocess.Popen(  # noqa: S603 - the arguments are ours; files go by descriptor
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=words, pass_fds=pass_fds,
+                preexec_fn=_die_with(os.getpid()),
+            )  # fmt: skip
         yield process
     finally:
-        process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+        with unbroken():
+            if process is not None:
+                process.kill()
+                process.wait()
+                if process.stdout:
+                    process.stdout.close()
 
 
 def _die_with(parent: int) -> Callable[[], None]:
     """What makes a child die with `parent`; the process group does it where the system cannot."""
 
     def arrange() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
         if _libc is not None:
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
