@@ -132,6 +132,8 @@ def database() -> dict[str, Any]:
         if PROCESS == "web":
             # A pool belongs to one process: a forked worker would share its sockets.
             options["pool"] = {"min_size": 1, "max_size": 16, "timeout": 20}
+            # A request gets no connection that died with the server it went to; a look costs 0.1 ms.
+            config["CONN_HEALTH_CHECKS"] = True
         else:
             config["CONN_MAX_AGE"] = 600
         return config

@@ -17,6 +17,7 @@ from django.test import Client
 
 from jobs.live import bell
 from sandbox.server import Sandbox
+from tests.postgres_server import programs
 from tests.site import Site
 from tests.videos import video
 from uploader.catalog import Episode, Series
@@ -209,6 +210,7 @@ def viewer_client(viewer: User) -> Client:
 
 PARTS = {
     "postgres": (connection.vendor == "postgresql", "PostgreSQL (set DATABASE_URL=postgres://…)"),
+    "postgres_server": (programs() is not None, "initdb and pg_ctl (Debian's package postgresql)"),
     "redis": (bool(os.environ.get("REDIS_URL")), "Redis (set REDIS_URL=redis://…)"),
     "browser": (bool(chromium()), "Chromium (install it, for instance Debian's package chromium)"),
 }
@@ -255,6 +257,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where nothing may be left out, a missing browser is a failure; databases take turns."""
-    if os.environ.get("SLOTCAST_NOTHING_LEFT_OUT") and left_out(session.config).get("browser"):
+    """Where nothing may be left out, a missing program is a failure; databases take turns."""
+    missing = left_out(session.config)
+    if os.environ.get("SLOTCAST_NOTHING_LEFT_OUT") and {"browser", "postgres_server"} & set(missing):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

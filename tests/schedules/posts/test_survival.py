@@ -236,7 +236,7 @@ def test_two_clusters_publish_each_post_once(uploaded_post: MakePost, social: Sa
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("offset_seconds", [-2.0, 0.2], ids=["before", "after"])
-def test_a_database_restarted_in_mid_flight(
+def test_connections_to_the_database_cut_in_mid_flight(
     uploaded_post: MakePost, social: Sandbox, start: Start, offset_seconds: float
 ) -> None:
     social.settings(onlysocial_delay_ms=300)
