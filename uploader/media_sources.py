@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO, cast
 
-from django.conf import settings
-
-from jobs.errors import JobError
-from uploader import fetching, library
+from uploader import fetching, kept_files, library
 from uploader.platforms.errors import SourceChanged
 from uploader.upload_jobs import UploadJob
 
@@ -34,7 +31,13 @@ def opened(job: UploadJob) -> Iterator[Source]:
             # Of a length told before its first byte; a stream of another length is noticed while it is read.
             yield Source(cast("BinaryIO", stream), size, lambda: None)
         return
-    with _opened_here(job) as file:
+    file = _opened_here(job)
+    if file is None:
+        shared = kept_files.open_shared(job.media_path)
+        # Under a name that is never written to again.
+        yield Source(cast("BinaryIO", shared), shared.size_bytes, lambda: None)
+        return
+    with file:
         before = os.fstat(file.fileno())
 
         def refuse_changed() -> None:
@@ -44,27 +47,11 @@ def opened(job: UploadJob) -> Iterator[Source]:
         yield Source(file, before.st_size, refuse_changed)
 
 
-def _opened_here(job: UploadJob) -> BinaryIO:
+def _opened_here(job: UploadJob) -> BinaryIO | None:
+    """None: an uploaded file that is not on this machine."""
     if job.library_path:
         library.complete(job.library_path)
         return library.open_video(job.library_path)
-    return open_kept(job.media_path)
-
-
-def open_kept(path: str) -> BinaryIO:
-    """The file at `path` below MEDIA_ROOT. Raises LibraryError."""
-    base = Path(os.path.realpath(settings.MEDIA_ROOT))
-    real = Path(os.path.realpath(base / path))
-    if not path.strip() or "\0" in path or not real.is_relative_to(base) or real == base:
-        raise library.OutsideLibrary(f"File {library.shown(path)} is not among the uploaded files.")
-    try:
-        opened_file = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError as exc:
-        raise library.FileMissing(
-            f"The uploaded file {library.shown(path)} is gone. Upload it again."
-        ) from exc
-    except OSError as exc:
-        raise JobError(
-            f"The uploaded file {library.shown(path)} cannot be opened ({exc.strerror}); it is tried again."
-        ) from exc
-    return library.regular(opened_file, path)
+    with contextlib.suppress(library.FileMissing):
+        return kept_files.open_here(job.media_path)
+    return None

@@ -22,7 +22,7 @@ def post_json(post: ScheduledPost) -> dict[str, Any]:
         "account": str(post.account),
         "caption": post.caption,
         "postType": post.post_type,
-        "videoUrls": [video.url for video in videos if video.url],
+        "videoUrls": [address for video in videos if (address := video.address)],
         "videoFilenames": [video.filename for video in videos],
         "videoSizes": [video.size_bytes for video in videos],
         "onlySocialMediaIds": [str(video.media_id) for video in videos if video.media_id is not None],

@@ -11,7 +11,7 @@ from schedules.posts.media import Speed
 from schedules.posts.missing import clock, sentence
 from schedules.posts.models import PREPARE, PostStatus, ScheduledPost
 from schedules.posts.videos import PostVideo
-from uploader import library
+from uploader import kept_files, library
 from uploader.explaining import why_not_running
 from uploader.platforms.onlysocial import PostStatus as RemoteStatus
 
@@ -158,14 +158,7 @@ def bytes_left(video: PostVideo) -> int:
 def missing_file(video: PostVideo) -> str:
     """Why the file cannot be read now; empty: it can, or it lies elsewhere."""
     if video.media_path:
-        from django.conf import settings
-
-        there = (settings.MEDIA_ROOT / video.media_path).is_file()
-        return (
-            ""
-            if there
-            else f"The uploaded file {video.media_path} is gone. Duplicate the post with a new file."
-        )
+        return kept_files.why_missing(video.media_path)
     if not video.library_path:
         return ""
     try:

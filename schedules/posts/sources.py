@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
-from uploader import fetching, library
+from uploader import fetching, kept_files, library
+from uploader.platforms.errors import PlatformError
 from uploader.platforms.onlysocial import MEDIA_BYTES
 
 # What OnlySocial takes (Mixpost's own default: video/mp4, video/x-m4v).
@@ -44,6 +45,13 @@ class Missing(BadSource):
     status = 404
 
 
+class StorageAway(BadSource):
+    """The storage does not take the file now."""
+
+    code = "storage_unavailable"
+    status = 503
+
+
 @dataclass(frozen=True)
 class Source:
     """One of the three, and its size where it is known."""
@@ -70,12 +78,21 @@ def from_library(path: str) -> Source:
 
 
 def from_upload(name: str, kept: Path, size_bytes: int) -> Source:
-    """A file that came with the request and lies below MEDIA_ROOT. Raises BadSource."""
+    """A file that came with the request and lies below MEDIA_ROOT; where there is a storage, it goes there.
+
+    Calls out: never inside a transaction. Raises BadSource.
+    """
     require_suffix(name)
     require_size(size_bytes, name)
     with kept.open("rb") as file:
         require_mp4(file, name)
-    return Source(media_path=kept.relative_to(settings.MEDIA_ROOT).as_posix(), size_bytes=size_bytes)
+    path = kept.relative_to(settings.MEDIA_ROOT).as_posix()
+    try:
+        kept_files.share(path)
+    except PlatformError as error:
+        shown = library.shown(PurePosixPath(name).name[:100])
+        raise StorageAway(f"The video {shown} could not be kept: {error} Try again in a moment.") from error
+    return Source(media_path=path, size_bytes=size_bytes)
 
 
 def from_url(url: str) -> Source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -12,6 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 
 from schedules.posts.sources import SUFFIXES
+from uploader import kept_files
 from uploader.platforms.onlysocial import MEDIA_BYTES
 
 # Below MEDIA_ROOT.
@@ -72,6 +72,5 @@ class KeepingHandler(FileUploadHandler):
         if self._file is not None:
             self._file.close()
         for path in self._kept:
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
+            kept_files.forget(path)
         self._kept.clear()

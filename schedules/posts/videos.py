@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 from django.db import models
 
 from schedules.posts.models import ScheduledPost
+from uploader import kept_files
 from uploader.upload_jobs import UploadJob
 
 
@@ -46,6 +47,11 @@ class PostVideo(models.Model):
     def source(self) -> str:
         """Where it comes from, as people read it."""
         return self.library_path or self.media_path or self.url
+
+    @property
+    def address(self) -> str:
+        """Its address on Spaces, given or made here; empty for a file of this machine or the library."""
+        return self.url or (kept_files.address(self.media_path) if self.media_path else "")
 
     @property
     def filename(self) -> str:

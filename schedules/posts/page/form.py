@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core import signing
 from django.http import QueryDict
 
@@ -26,7 +25,7 @@ from schedules.posts.scheduling import MOST_VIDEOS, NoRoom, Refused, Spread, Wis
 from schedules.posts.sources import BadSource, Source
 from schedules.posts.spreading import BadWindow, Window
 from schedules.posts.uploads import KeptFile
-from uploader import library
+from uploader import kept_files, library
 from uploader.platforms.onlysocial.records import CAPTION_CHARACTERS
 from uploader.social_accounts import SocialAccount
 
@@ -491,9 +490,7 @@ class PostForm:
             try:
                 if video.source.library_path:
                     sources.from_library(video.source.library_path)
-                elif (
-                    video.source.media_path and not (settings.MEDIA_ROOT / video.source.media_path).is_file()
-                ):
+                elif video.source.media_path and not kept_files.is_there(video.source.media_path):
                     raise BadSource(f"{video.name} is no longer here. Remove it and upload it again.")
             except BadSource as error:
                 self.wrong("videos", str(error))
