@@ -117,10 +117,11 @@ class SmartScheduleView(APIView):
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER,
-                description="The same key again is refused with 409 and the posts made the first time",
+                description="The same request again is refused with 409 and the posts made the first time, "
+                "another request under the same key with 422",
             )
         ],
-        responses=replies(PostsAnswer, 400, 404, 409, 413, 415),
+        responses=replies(PostsAnswer, 400, 404, 409, 413, 415, 422, 503),
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Save one post or several as PENDING. Nothing goes to OnlySocial before their lead begins."""
@@ -135,10 +136,12 @@ class SmartScheduleView(APIView):
                     "too_large", 413,
                 )  # fmt: skip
             key = requests.idempotency_key(request.headers.get("Idempotency-Key", ""))
-            wishes, spread = requests.read(body, files_of(request))
+            files = files_of(request)
+            wishes, spread = requests.read(body, files)
             posts = scheduling.schedule(
-                wishes, spread=spread, key=key, who=request.user.get_username(), now=timezone.now()
-            )
+                wishes, spread=spread, key=key, digest=requests.digest(body, files),
+                who=request.user.get_username(), now=timezone.now(),
+            )  # fmt: skip
             is_kept = True
         except scheduling.Duplicate as error:
             return refusal(str(error), error.code, error.status, posts=[post.pk for post in error.posts])

@@ -5,6 +5,7 @@ They do the work in the request, as one worker more: what the workers hold alrea
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ from schedules.posts import media, outcomes
 from schedules.posts.models import PostStatus, ScheduledPost, stamp
 from schedules.posts.publisher import Publisher
 from uploader.upload_jobs import UploadJob
+
+log = logging.getLogger(__name__)
 
 # An answer comes before a proxy gives the request up; what is left over is done by the next call or a worker.
 PATIENCE_SECONDS = 50.0
@@ -91,6 +94,7 @@ class PreUploadView(CronView):
         return self.handle(request)
 
     def work(self, until: float) -> set[int]:
+        log.info("Starting pre-upload for an outside cron")
         posts = {post.pk for post in media.pre_upload(timezone.now())}
         # Those that others have begun are told, too.
         posts |= set(uploading().values_list("post_video__post_id", flat=True))
@@ -123,6 +127,7 @@ class PublishView(CronView):
         return self.handle(request)
 
     def work(self, until: float) -> set[int]:
+        log.info("Starting publish for an outside cron")
         now = timezone.now()
         posts = {post.pk for post in outcomes.end_overdue(now)}
         while True:

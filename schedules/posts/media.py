@@ -20,7 +20,7 @@ from django.dispatch import receiver
 from jobs import events, runner
 from jobs.errors import ErrorKind, LostRace
 from jobs.events import Event, job_changed
-from schedules.posts.models import PostStatus, ScheduledPost
+from schedules.posts.models import PostStatus, ScheduledPost, stamp
 from schedules.posts.videos import PostVideo
 from uploader.media_uploads import create_media_upload
 from uploader.platforms.errors import PlatformError
@@ -125,6 +125,10 @@ def begin_next(post: ScheduledPost, *, now: datetime) -> UploadJob | None:
         video = next((video for video in videos if video.media_id is None), None)
         if video is None:
             row.note_media_uploaded(now=now)
+            log.info(
+                "Post %d: database updated, status: %s. It will be published at (UTC): %s",
+                row.pk, row.status, stamp(row.scheduled_for),
+            )  # fmt: skip
             return None
         if video.job is not None and not video.job.is_finished:
             return None
@@ -134,9 +138,9 @@ def begin_next(post: ScheduledPost, *, now: datetime) -> UploadJob | None:
             row.fail(error.kind, f"{video}: {error}", now=now, fenced=False)
             return None
         PostVideo.objects.filter(pk=video.pk).update(job=job)
-        events.record(
-            row, "uploading", now=now, why=f"video {videos.index(video) + 1} of {len(videos)}: {video}"
-        )
+        which = f"video {videos.index(video) + 1} of {len(videos)}: {video}"
+        events.record(row, "uploading", now=now, why=which)
+        log.info("Post %d: uploading %s", row.pk, which)
         runner.wake(job.lane)
     return job
 
@@ -162,7 +166,7 @@ def follow(sender: type[UploadJob], job: UploadJob, event: Event, **_: Any) -> N
         return
     if event.type == "completed":
         PostVideo.objects.filter(pk=video.pk).update(media_id=int(job.remote_id), uploaded_at=event.at)
-        log.info("Post %d: video %d uploaded, media id %s", video.post_id, video.position, job.remote_id)
+        log.info("Post %d: video %d uploaded. Media ID: %s", video.post_id, video.position, job.remote_id)
         if video.post.status == PostStatus.PENDING:
             begin_next(video.post, now=event.at)
         return

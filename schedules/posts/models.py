@@ -6,6 +6,7 @@ WHERE of every write it makes. What has been asked of the platform is remembered
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -18,6 +19,8 @@ from jobs import events
 from jobs.errors import ErrorKind, LeaseLost, LostRace
 from jobs.events import LONGEST_WHO, Event, subject_of
 from uploader.social_accounts import SocialAccount
+
+log = logging.getLogger(__name__)
 
 # A publisher takes a post so long before its moment: to make its draft and to open connections.
 PREPARE = timedelta(seconds=10)
@@ -134,6 +137,8 @@ class ScheduledPost(models.Model):
     error_kind = models.CharField(max_length=16, choices=ErrorKind, blank=True, editable=False)
     error_message = models.TextField(blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True, unique=True, editable=False)
+    # Of the request that made it: the same key with another body is a mistake of the sender's.
+    request_digest = models.CharField(max_length=64, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -256,6 +261,7 @@ class ScheduledPost(models.Model):
             fenced=fenced, guard=guard, why=message, error_kind=kind, error_message=message, take_at=None,
             **columns, **released(),
         )  # fmt: skip
+        log.warning("Post %d: status: %s (%s). %s", self.pk, self.status, kind, message)
         self.tell("post_failed", now=now)
 
     # ---------------------------------------------------------------- verbs of people

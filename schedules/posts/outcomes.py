@@ -112,6 +112,7 @@ def settle_accepted(results: Sequence[tuple[ScheduledPost, Result]], *, now: dat
             )
             for post, result in results
         )  # fmt: skip
+    log.info("Asked OnlySocial to publish now: %s", ", ".join(str(post.pk) for post in posts))
     for post, result in results:
         for name, value in {**columns, "publish_accepted_at": result.ended_at}.items():
             setattr(post, name, value)
@@ -184,7 +185,7 @@ def hold_destination(post: ScheduledPost, reason: Hold, *, now: datetime) -> Non
 
 def created(post: ScheduledPost, uuid: str, *, now: datetime) -> None:
     """The uuid is saved by itself, before anything else happens."""
-    log.info("Post %d: created at OnlySocial as %s", post.pk, uuid)
+    log.info("Post %d: post created on OnlySocial with UUID: %s", post.pk, uuid)
     post.note("draft_created", now=now, why=uuid, remote_uuid=uuid, tries=0, is_draft_stale=False)
 
 
@@ -232,6 +233,7 @@ def accepted(post: ScheduledPost, result: Result, *, now: datetime) -> None:
     """The platform has promised to publish it. Only a look tells whether it did."""
     acceptance: Acceptance = result.value
     waits = acceptance.needs_approval
+    log.info("Asked OnlySocial to publish now: %s", post.pk)
     post.put_back(
         "publish_accepted", now=now, why=said_late(post, result),
         take_at=now + timedelta(seconds=LOOK_SECONDS[0]), publish_accepted_at=result.ended_at, tries=0,
@@ -265,7 +267,10 @@ def looked(post: ScheduledPost, remote: Post, *, now: datetime) -> None:
             if not post.is_accepted:
                 post.note(now=now, publish_accepted_at=remote.published_at or post.publish_intended_at or now)
             post.publish(now=now, url=first_url(remote), remote_status=remote.status)
-            log.info("Post %d: published, %.3f s after its moment", post.pk, post.late_seconds)
+            log.info(
+                "Post %d: published successfully, %.3f s after its moment. Database updated, status: %s",
+                post.pk, post.late_seconds, post.status,
+            )  # fmt: skip
         case RemoteStatus.FAILED:
             post.fail(
                 ErrorKind.REJECTED, f"OnlySocial could not publish it: {remote.failure or 'it gave no cause'}.",

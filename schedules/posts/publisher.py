@@ -131,6 +131,8 @@ class Publisher:
             self._renewed_at, self._renewed_wall = mono, wall
         if len(posts) == limit:
             runner.enqueue("publish")
+        if posts:
+            log.info("Found %d posts to publish", len(posts))
         self.taken |= {post.pk for post in posts}
         for post in posts:
             try:
@@ -209,6 +211,7 @@ class Publisher:
             else:
                 self._order(held, step)
         for held in self._mark(creating, create_intended_at=now):
+            log.info("Post %d: creating post on OnlySocial. Media IDs: %s", held.post.pk, held.post.media_ids)
             self._order(held, Step.CREATE)
         self._mark_due(now)
 

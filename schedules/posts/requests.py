@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -188,3 +189,13 @@ def idempotency_key(value: str) -> str:
     if len(key) > LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise Malformed(f"The Idempotency-Key must be printable ASCII of at most {LONGEST_KEY} characters.")
     return key
+
+
+def digest(body: Mapping[str, Any], files: Mapping[str, Sequence[KeptFile]]) -> str:
+    """By which a request is told from another one with the same key; files count by name and size."""
+    getlist = getattr(body, "getlist", None)
+    # The token against forged forms is a new one every time.
+    names = (name for name in body if name != "csrfmiddlewaretoken")
+    said = {name: getlist(name) if getlist else body[name] for name in names if name not in files}
+    came = {name: [(file.name, file.size) for file in found] for name, found in files.items()}
+    return hashlib.sha256(json.dumps([said, came], sort_keys=True, default=str).encode()).hexdigest()

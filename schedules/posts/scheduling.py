@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from jobs import runner
 from schedules.posts import deciding, media
-from schedules.posts.models import PostStatus, ScheduledPost
+from schedules.posts.models import PostStatus, ScheduledPost, stamp
 from schedules.posts.sources import Source
 from schedules.posts.spreading import LONGEST_SEARCH, Window, every, into_windows
 from schedules.posts.videos import PostVideo
@@ -67,10 +67,23 @@ class Duplicate(Refused):
 
     def __init__(self, key: str, posts: Sequence[ScheduledPost]) -> None:
         self.posts = list(posts)
-        ids = ", ".join(str(post.pk) for post in posts)
         super().__init__(
-            f"A request with the Idempotency-Key “{key}” was carried out already: post {ids}. "
+            f"A request with the Idempotency-Key “{key}” was carried out already: post {ids_of(posts)}. "
             "Nothing was scheduled a second time."
+        )
+
+
+class KeyReused(Duplicate):
+    """The key is that of another request: its sender takes two requests for one."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+    def __init__(self, key: str, posts: Sequence[ScheduledPost]) -> None:
+        super().__init__(key, posts)
+        self.args = (
+            f"The Idempotency-Key “{key}” belongs to another request, which made post {ids_of(posts)}. "
+            "Nothing was scheduled. Send a new key with a new request.",
         )
 
 
@@ -106,23 +119,27 @@ class Spread:
 
 
 def schedule(
-    wishes: Sequence[Wish], *, spread: Spread, key: str, who: str, now: datetime
+    wishes: Sequence[Wish], *, spread: Spread, key: str, digest: str = "", who: str, now: datetime
 ) -> list[ScheduledPost]:
-    """Save all of them or none. What is due within its lead begins to be uploaded. Raises Refused."""
+    """Save all of them or none. What is due within its lead begins to be uploaded.
+
+    A `key` is carried out once; with the `digest` of its request, another request under it is told from the
+    same one come twice. Raises Refused.
+    """
     if not wishes:
         raise Refused("There is nothing to schedule: give a post, or a list of posts.")
     if len(wishes) > MOST_POSTS:
         raise Refused(f"{len(wishes)} posts are too many at once; at most {MOST_POSTS}.")
-    if key and (earlier := made_with(key)):
-        raise Duplicate(key, earlier)
+    refuse_repeated(key, digest)
     accounts = [account_of(wish, number) for number, wish in enumerate(wishes, start=1)]
     for number, (wish, account) in enumerate(zip(wishes, accounts, strict=True), start=1):
         refuse_unfit(wish, account, number)
     moments = moments_of(wishes, accounts, spread, now=now)
+    log.info("Saving %d videos to database for user %s", sum(len(wish.sources) for wish in wishes), who)
     try:
         with transaction.atomic():
             posts = [
-                save(wish, account, at, key=key, number=number, who=who, now=now)
+                save(wish, account, at, key=key, digest=digest, number=number, who=who, now=now)
                 for number, (wish, account, at) in enumerate(
                     zip(wishes, accounts, moments, strict=True), start=1
                 )
@@ -132,10 +149,23 @@ def schedule(
             runner.wake("upload")
     except IntegrityError as error:
         # Somebody sent the same request at the same moment.
-        if key and (earlier := made_with(key)):
-            raise Duplicate(key, earlier) from error
+        try:
+            refuse_repeated(key, digest)
+        except Duplicate as duplicate:
+            raise duplicate from error
         raise
     return posts
+
+
+def ids_of(posts: Sequence[ScheduledPost]) -> str:
+    return ", ".join(str(post.pk) for post in posts)
+
+
+def refuse_repeated(key: str, digest: str) -> None:
+    """Raises Duplicate, KeyReused for a key that has made posts already."""
+    if key and (earlier := made_with(key)):
+        is_other = digest and earlier[0].request_digest and digest != earlier[0].request_digest
+        raise (KeyReused if is_other else Duplicate)(key, earlier)
 
 
 def made_with(key: str) -> list[ScheduledPost]:
@@ -229,13 +259,21 @@ def in_windows(accounts: Sequence[SocialAccount], spread: Spread, *, now: dateti
 
 
 def save(
-    wish: Wish, account: SocialAccount, at: datetime | None, *, key: str, number: int, who: str, now: datetime
+    wish: Wish,
+    account: SocialAccount,
+    at: datetime | None,
+    *,
+    key: str,
+    digest: str,
+    number: int,
+    who: str,
+    now: datetime,
 ) -> ScheduledPost:
     keyed = None if not key else key if number == 1 else f"{key}\n{number}"
     post = ScheduledPost.objects.create(
         account=account, caption=wish.caption, post_type=wish.post_type, scheduled_for=at,
         time_zone=wish.time_zone, total_bytes=sum(source.size_bytes or 0 for source in wish.sources),
-        idempotency_key=keyed, created_by=who, created_at=now, updated_at=now,
+        idempotency_key=keyed, request_digest=digest, created_by=who, created_at=now, updated_at=now,
     )  # fmt: skip
     PostVideo.objects.bulk_create(
         PostVideo(
@@ -250,8 +288,8 @@ def save(
         return post
     begins = at - media.Speed(None).lead(post.total_bytes)
     log.info(
-        "Post %d saved for %s on %s: published at %s UTC, uploaded from %s UTC on",
-        post.pk, who, account, f"{at:%Y-%m-%d %H:%M:%S}", f"{max(begins, now):%Y-%m-%d %H:%M:%S}",
+        "Post %d: saved to database with %s. Scheduled for (UTC): %s. Will be uploaded at (UTC): %s",
+        post.pk, ", ".join(source.filename for source in wish.sources), stamp(at), stamp(max(begins, now)),
     )  # fmt: skip
     post.begin(
         who=who, now=now, why=f"{count} for {at:%Y-%m-%d %H:%M:%S} UTC, "

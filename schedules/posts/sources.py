@@ -61,6 +61,11 @@ class Source:
     url: str = ""
     size_bytes: int | None = None
 
+    @property
+    def filename(self) -> str:
+        path = unquote(urlsplit(self.url).path) if self.url else self.library_path or self.media_path
+        return PurePosixPath(path).name
+
 
 def from_library(path: str) -> Source:
     """A file of the library. Raises BadSource."""

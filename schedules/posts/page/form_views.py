@@ -72,7 +72,10 @@ def guarded_new(request: HttpRequest, handler: KeepingHandler) -> HttpResponse:
     try:
         posts = form.save(who=who(request))
     except scheduling.Duplicate as error:
-        messages.warning(request, str(error))
+        ids = scheduling.ids_of(error.posts)
+        messages.warning(
+            request, f"This form was saved already: post {ids}. Nothing was saved a second time."
+        )
         return redirect("posts")
     except Refused as error:
         form.refuse(error)

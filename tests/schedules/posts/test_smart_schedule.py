@@ -227,6 +227,29 @@ def test_the_same_request_twice_is_refused(
     assert ScheduledPost.objects.count() == 2
 
 
+def test_the_same_key_with_another_request_is_refused_as_a_mistake(
+    operator_client: Client, account: SocialAccount, video: str
+) -> None:
+    body = wish(account, videoPaths=[video])
+    (row,) = send(operator_client, body, **{"Idempotency-Key": "k-1"}).json()["posts"]
+    other = send(operator_client, body | {"caption": "Another"}, **{"Idempotency-Key": "k-1"})
+    error = refused(other, 422, "idempotency_key_reused")
+    assert f"belongs to another request, which made post {row['id']}. Nothing was scheduled." in error
+    assert ScheduledPost.objects.get().caption == "Testo del post"
+
+
+def test_a_form_with_a_file_sent_twice_is_the_same_request(
+    operator_client: Client, account: SocialAccount, library: Path, one_video: Path
+) -> None:
+    body, header = wish(account), {"Idempotency-Key": "k-1"}
+    assert operator_client.post(URL, {**body, "videos": file(one_video)}, headers=header).status_code == 200
+    again = operator_client.post(URL, {**body, "videos": file(one_video)}, headers=header)
+    refused(again, 409, "duplicate_request")
+    other = operator_client.post(URL, {**body, "videos": file(one_video, "other.mp4")}, headers=header)
+    refused(other, 422, "idempotency_key_reused")
+    assert len(kept()) == 1
+
+
 def test_a_viewer_may_not_schedule(viewer_client: Client, account: SocialAccount, video: str) -> None:
     assert send(viewer_client, wish(account, videoPaths=[video])).status_code == 403
 
