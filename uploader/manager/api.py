@@ -219,7 +219,7 @@ class UploadJobView(APIView):
     @extend_schema(responses=replies(DeletedAnswer, 404, 409), operation_id="delete_upload_job")
     def delete(self, request: Request, job_id: str) -> Response:
         """Delete a completed, failed or cancelled upload job."""
-        return decided(request, job_id, "delete")
+        return decided(request, job_id, verbs.delete)
 
 
 class RetryView(APIView):
@@ -231,8 +231,11 @@ class RetryView(APIView):
         request=None, responses=replies(UploadJobAnswer, 404, 409), operation_id="retry_upload_job"
     )
     def post(self, request: Request, job_id: str) -> Response:
-        """Queue a failed upload job again, under a fresh client id; metadata and paths stay."""
-        return decided(request, job_id, "retry")
+        """Queue a failed upload job again, under a fresh client id; metadata and paths stay.
+
+        Only a failed one: what was cancelled is queued again on the page, where people see what they do.
+        """
+        return decided(request, job_id, verbs.retry_failed)
 
 
 class CancelView(APIView):
@@ -245,7 +248,7 @@ class CancelView(APIView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         """Stop a waiting upload job at once, and ask the worker of an active one to stop."""
-        return decided(request, job_id, "cancel")
+        return decided(request, job_id, verbs.cancel)
 
 
 class CleanupView(APIView):
@@ -258,7 +261,7 @@ class CleanupView(APIView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         """Remove the temporary files of a failed upload job, and no others."""
-        return decided(request, job_id, "cleanup")
+        return decided(request, job_id, verbs.cleanup)
 
 
 class SyncView(APIView):
@@ -269,7 +272,7 @@ class SyncView(APIView):
     @extend_schema(request=None, responses=replies(UploadJobAnswer, 404), operation_id="sync_upload_job")
     def post(self, request: Request, job_id: str) -> Response:
         """Put the job and the queue right with each other."""
-        return decided(request, job_id, "sync")
+        return decided(request, job_id, verbs.sync)
 
 
 class ClearView(APIView):
@@ -318,17 +321,17 @@ class FixStuckView(APIView):
 # -------------------------------------------------------------------- what they share
 
 
-def decided(request: Request, job_id: str, verb: str) -> Response:
+def decided(request: Request, job_id: str, verb: verbs.Verb) -> Response:
     """Do it to one job and show it as it is then."""
     job = find(UPLOAD, whole(job_id)) if whole(job_id) else None
     if job is None:
         return refusal("Upload job not found", "upload_job_not_found", 404)
     try:
-        said = verbs.VERBS[verb](job, who=request.user.get_username(), now=timezone.now())
+        said = verb(job, who=request.user.get_username(), now=timezone.now())
     except Refused as reason:
         return refusal(f"Upload job {job.pk} was left as it is: {reason}.", "refused", 409)
     answer: dict[str, Any] = {"success": True, "message": f"Upload job {job.pk} {said}"}
-    if verb != "delete":
+    if verb is not verbs.delete:
         job.refresh_from_db()
         answer["job"] = answers.upload(job)
     return Response(answer)

@@ -41,6 +41,13 @@ def retry(job: UploadJob | TranscodeJob, *, who: str, now: datetime, at: datetim
     return "is queued again"
 
 
+def retry_failed(job: UploadJob | TranscodeJob, *, who: str, now: datetime) -> str:
+    """As `retry`, of what has failed alone (seed 001: “must be 'failed'”). Raises Refused."""
+    if job.status != Status.FAILED:
+        raise Refused(f"it is {job.get_status_display().lower()}, and only a failed job is retried")
+    return retry(job, who=who, now=now)
+
+
 def cancel(job: TendedJob, *, who: str, now: datetime) -> str:
     """Stop a waiting job at once, ask the worker of an active one to stop. Raises Refused."""
     deciding.cancel(job, who=who, now=now)

@@ -171,11 +171,15 @@ def test_retry_queues_the_job_again_under_a_fresh_client_id_and_keeps_the_rest(
     assert [event.type for event in history_of(job)] == ["claimed", "failed", "retried"]
 
 
-def test_retry_of_what_has_not_failed_is_refused(operator_client: Client) -> None:
-    job = upload(episode(), "completed")
+@pytest.mark.parametrize("status", ["waiting", "active", "completed", "cancelled"])
+def test_retry_of_what_has_not_failed_is_refused(operator_client: Client, status: str) -> None:
+    job = upload(episode(), status)
     answer = post(operator_client, f"{job.pk}/retry")
     assert (answer.status_code, answer.json()["code"]) == (409, "refused")
-    assert answer.json()["error"] == f"Upload job {job.pk} was left as it is: already completed."
+    assert answer.json()["error"] == (
+        f"Upload job {job.pk} was left as it is: it is {status}, and only a failed job is retried."
+    )
+    assert fresh(job).status == status
 
 
 # -------------------------------------------------------------------- cancel
