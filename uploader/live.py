@@ -39,7 +39,7 @@ def upload_progress(job: UploadJob, *, done: int, total: int, bytes_per_second: 
 def identity(job: UploadJob) -> dict[str, Any]:
     return {
         "jobId": job.pk,
-        "jobType": "upload",
+        "jobType": job.job_type,
         "uploadType": job.upload_type,
         "clientId": job.client_id,
         "resourceType": "film" if job.film_id else "episode" if job.episode_id else None,

@@ -31,17 +31,21 @@ def announce(sender: type[TendedJob], job: Any, event: Event, **_: Any) -> None:
         return
     if event.old == event.new or event.new not in ENDS:
         publish("queue", "job_changed", {**identity(job), "what": event.type}, now=event.at)
-    elif sender is UploadJob:
-        # Of a transcoding its own outcomes tell it.
-        publish("jobs", ENDS[Status(event.new)], {**live.identity(job), **outcome(job)}, now=event.at)
+    else:
+        publish("jobs", ENDS[Status(event.new)], {**reached(job), **outcome(job)}, now=event.at)
 
 
 def identity(job: UploadJob | TranscodeJob) -> dict[str, Any]:
     return live.identity(job) if isinstance(job, UploadJob) else transcoding_live.identity(job)
 
 
+def reached(job: UploadJob | TranscodeJob) -> dict[str, Any]:
+    """Which job it is; of a transcoding also how far each of its counts came."""
+    return live.identity(job) if isinstance(job, UploadJob) else transcoding_live.progress_of(job)
+
+
 def outcome(job: TendedJob) -> dict[str, Any]:
-    """How far it came, and why it stopped where it did."""
+    """How far it came, and why it stopped where it did, by the names of the requirement's columns."""
     is_completed = job.status == Status.COMPLETED
     return {
         "progress": 100 if is_completed else job.progress,

@@ -1,4 +1,4 @@
-"""What follows from a transcode job's change: its pieces stop with it, its files go, live clients hear of it."""
+"""What follows from a transcode job's change: its pieces stop with it, and its files go."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ from typing import Any
 
 from django.db import transaction
 
-from jobs.events import Event, job_changed, publish
+from jobs.events import Event, job_changed
 from jobs.lifecycle import Status
-from uploader.transcoding import live, workfiles
+from uploader.transcoding import workfiles
 from uploader.transcoding.transcode_jobs import TranscodeJob
-
-ENDED = {
-    Status.COMPLETED: "JobCompleted",
-    Status.FAILED: "JobFailed",
-    Status.CANCELLED: "JobCancelled",
-}
 
 
 def connect() -> None:
@@ -27,12 +21,10 @@ def follow(sender: type[TranscodeJob], job: TranscodeJob, event: Event, **_: Any
     if event.type == "cancel_requested" or event.new in (Status.CANCELLED, Status.FAILED):
         # Their workers look twice a second.
         job.pieces.filter(status=Status.ACTIVE).update(cancel_requested_at=event.at)
-    if event.old == event.new or event.new not in ENDED:
+    if event.new not in (Status.CANCELLED, Status.FAILED) or event.old == event.new:
         return
-    if event.new != Status.COMPLETED and not workfiles.is_kept_for_a_retry(job, event.at):
+    if not workfiles.is_kept_for_a_retry(job, event.at):
         drop(job)
-    told = {**live.progress_of(job), "error": job.error_message, "errorKind": job.error_kind}
-    publish("jobs", ENDED[Status(event.new)], told, now=event.at)
 
 
 def drop(job: TranscodeJob) -> None:

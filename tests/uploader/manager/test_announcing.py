@@ -14,6 +14,11 @@ from uploader import live
 from uploader.transcoding.transcode_jobs import TranscodeJob
 
 pytestmark = pytest.mark.django_db
+# Columns of the requirement's model, by its names: every end of every job tells them.
+OF_BOTH_KINDS = {
+    "jobId", "jobType", "status", "progress", "resourceType", "resourceId", "resourceName", "clientId",
+    "failedReason", "errorMessage",
+}  # fmt: skip
 
 
 def told(topic: str = "jobs") -> list[tuple[str, dict[str, Any]]]:
@@ -37,19 +42,28 @@ def test_the_four_events_of_an_upload() -> None:
         "failed", "Rejected", "The platform said no.",
     )  # fmt: skip
     assert (stopped["jobId"], stopped["status"]) == (cancelled.pk, "cancelled")
-    assert all(
-        {"uploadType", "resourceType", "resourceId", "resourceName"} <= set(data) for _, data in events
-    )
+    assert all({*OF_BOTH_KINDS, "uploadType", "label"} <= set(data) for _, data in events[1:])
+    assert {data["jobType"] for _, data in events} == {"upload-video"}
 
 
-def test_the_same_of_a_transcoding() -> None:
-    job = transcoding(film())
-    (claimed,) = TranscodeJob.objects.claim("worker#1", now=NOW)
-    claimed.fail(JobError("No sound."), now=NOW)
-    ((name, data),) = told()
-    assert (name, data["jobId"], data["jobType"], data["error"]) == (
-        "JobFailed", job.job_id, "transcode", "No sound.",
+def test_the_three_ends_of_a_transcoding_have_the_names_of_an_upload_s() -> None:
+    jobs = [transcoding(film(title)) for title in ("Tide", "Reef", "Keel")]
+    done, broke = TranscodeJob.objects.order_by("pk").claim("worker#1", now=NOW, limit=2)
+    done.complete(now=NOW)
+    broke.fail(JobError("No sound."), now=NOW)
+    jobs[2].cancel(who="olga", now=NOW)
+    events = told()
+    assert [name for name, _ in events] == ["JobCompleted", "JobFailed", "JobCancelled"]
+    assert [data["jobId"] for _, data in events] == [job.job_id for job in jobs]
+    completed, failure, stopped = [data for _, data in events]
+    assert (completed["status"], completed["progress"], completed["errorMessage"]) == ("completed", 100, None)
+    assert (failure["status"], failure["failedReason"], failure["errorMessage"]) == (
+        "failed", "Temporary fault", "No sound.",
     )  # fmt: skip
+    assert (stopped["status"], stopped["errorMessage"]) == ("cancelled", "Cancelled on request")
+    for data in (completed, failure, stopped):
+        assert data["jobType"] == "transcode" and "error" not in data
+        assert set(data) >= OF_BOTH_KINDS
 
 
 def test_what_is_no_end_is_told_elsewhere() -> None:
