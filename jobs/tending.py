@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models, transaction
 
+from jobs.claiming import TrackedJobQuerySet
 from jobs.events import Event, record
-from jobs.lifecycle import TrackedJob, TrackedJobQuerySet
+from jobs.lifecycle import TrackedJob
 
 LONGEST_CAUSE = 120
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.lifecycle import TrackedJob, claim_index, lease_index
+from jobs.claiming import claim_index, lease_index
+from jobs.lifecycle import TrackedJob
 
 if TYPE_CHECKING:
     from jobs.running import Run

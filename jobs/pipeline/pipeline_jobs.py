@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.db import models, transaction
 
+from jobs.claiming import TrackedJobQuerySet, lease_index
 from jobs.errors import ErrorKind, JobError, LostRace
-from jobs.lifecycle import States, TrackedJob, TrackedJobQuerySet, lease_index
+from jobs.lifecycle import States, TrackedJob
 from jobs.pipeline.ids import new_id
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
-from jobs.lifecycle import Status, TrackedJob, TrackedJobQuerySet, claim_index, lease_index
+from jobs.claiming import TrackedJobQuerySet, claim_index, lease_index
+from jobs.lifecycle import Status, TrackedJob
 
 if TYPE_CHECKING:
     from jobs.running import Run

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
-from jobs.lifecycle import Status, claim_index, lease_index
+from jobs.claiming import claim_index, lease_index
+from jobs.lifecycle import Status
 from jobs.tending import TendedJob, cause_index, created_index, listed_index
 from uploader.catalog import Episode, Film
 
