@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from jobs.errors import JobError
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.plain import plain, told
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.running import Run
 
 log = logging.getLogger(__name__)

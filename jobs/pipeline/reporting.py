@@ -11,10 +11,10 @@ from django.db import transaction
 from jobs.errors import JobError, LeaseLost, LostRace
 from jobs.events import Event, subject_of
 from jobs.pipeline import live
+from jobs.pipeline.announcing import new_job, save_new
 from jobs.pipeline.pipeline_jobs import LINKS, PipelineJob, RunBy, Status
 from jobs.pipeline.plain import LONGEST_ERROR, plain, text, without_secrets
 from jobs.pipeline.tokens import PipelineToken
-from jobs.pipeline.tracking import new_job, save_new
 from jobs.running import new_token
 
 # What a report may say of a run beside its status.

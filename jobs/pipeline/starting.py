@@ -12,8 +12,8 @@ from django.db import transaction
 
 from jobs import runner
 from jobs.pipeline import needs as needed
+from jobs.pipeline.announcing import new_job, save_new
 from jobs.pipeline.pipeline_jobs import LINKS, PipelineJob, RunBy, Status
-from jobs.pipeline.tracking import new_job, save_new
 
 if TYPE_CHECKING:
     from jobs.pipeline.timetable import PipelineSchedule

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from jobs.errors import JobError
 from jobs.pipeline.plain import without_secrets
 from jobs.pipeline.subjects import Edition, Work
-from jobs.pipeline.tracking import Tracker, track
+from jobs.pipeline.trackers import Tracker
+from jobs.pipeline.tracking import track
 from jobs.scraping.scripts import script_of
 
 

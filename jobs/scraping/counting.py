@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jobs.errors import Cancelled, Hold, JobError, LeaseLost
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import SiteAway
 from jobs.running import Released
 

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from jobs.errors import ErrorKind, JobError
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Source
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.scraping import configuration
 from jobs.scraping.configuration import Configuration
 

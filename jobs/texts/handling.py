@@ -18,7 +18,7 @@ from django.utils import timezone
 from jobs.errors import ErrorKind, JobError
 from jobs.pipeline.pipeline_jobs import LINKS, PipelineJob
 from jobs.pipeline.subjects import Segment
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.scraping.counting import Tally
 from jobs.scraping.keeping import UNMADE
 from jobs.texts import tools

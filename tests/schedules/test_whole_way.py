@@ -10,9 +10,9 @@ import pytest
 from django.test import Client
 
 from jobs.errors import JobError
+from jobs.pipeline.announcing import create_job
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Work
-from jobs.pipeline.tracking import create_job
 from sandbox.server import Sandbox
 from schedules import whole_way
 from schedules.posts.models import PostStatus, ScheduledPost

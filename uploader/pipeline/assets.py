@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.pipeline.pipeline_jobs import PipelineJob
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import Unreadable
 from jobs.scraping.counting import Tally
 from jobs.scraping.scripts import BadInput

@@ -10,7 +10,7 @@ from charset_normalizer import from_bytes
 from django.core.exceptions import ValidationError
 
 from jobs.pipeline.subjects import Edition, Segment
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import Unreadable
 from jobs.scraping.counting import Tally
 from jobs.scraping.keeping import keep_edition, keep_segments

@@ -20,7 +20,7 @@ from rapidfuzz import fuzz, process
 from jobs.errors import LostRace
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Segment, Work
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.scraping.counting import Tally
 from jobs.scraping.scripts import wanted_number
 from uploader.catalog import Episode, Series

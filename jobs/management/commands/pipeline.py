@@ -10,7 +10,7 @@ from jobs.pipeline.handling import handler_of
 from jobs.pipeline.pipeline_jobs import JobType
 from jobs.pipeline.starting import Refused, chain
 from jobs.pipeline.subjects import Segment, Source
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.scraping.commanding import ScriptCommand, edition_given, row_of, work_named
 
 

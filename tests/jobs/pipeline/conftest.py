@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jobs.pipeline import live
+from jobs.pipeline.subjects import Source, Work
 from tests.jobs.pipeline import handlers
 
 
@@ -20,3 +21,8 @@ def handled(settings: Any) -> list[str]:
     settings.PIPELINE_HANDLERS = handlers.PATHS
     handlers.calls.clear()
     return handlers.calls
+
+
+@pytest.fixture
+def work(db: None) -> Work:
+    return Work.objects.create(title="Harbour", source=Source.objects.create(name="Fixture"))

@@ -7,7 +7,7 @@ from typing import Any
 from jobs.errors import Hold, JobError
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Work
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 
 PATHS = {
     name: f"{__name__}.{function}"

@@ -13,10 +13,11 @@ from jobs import runner
 from jobs.errors import JobError
 from jobs.events import history_of
 from jobs.pipeline import deciding
+from jobs.pipeline.announcing import create_job
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.starting import Refused, chain, rerun, start
+from jobs.pipeline.stepping import IllegalTransition, update_job_status
 from jobs.pipeline.subjects import Work
-from jobs.pipeline.tracking import IllegalTransition, create_job, update_job_status
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)

@@ -14,12 +14,12 @@ from jobs import runner
 from jobs.errors import JobError
 from jobs.events import Event, subject_of
 from jobs.pipeline import lineage, totals
+from jobs.pipeline.announcing import create_job
 from jobs.pipeline.lineage import Relation
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.starting import chain, start
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.timetable import PipelineSchedule
-from jobs.pipeline.tracking import create_job
 
 pytestmark = pytest.mark.django_db
 URL = "/pipeline/"
