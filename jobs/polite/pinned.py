@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import certifi
@@ -67,26 +68,50 @@ def connect(host: str, port: int, *, is_trusted: bool, seconds: float) -> socket
     return socket.create_connection((addresses[0], port), timeout=seconds)
 
 
+class Pool(HTTPConnectionPool):
+    """One connection at a time to one host, made by `connect`; it can be broken by another thread."""
+
+    # The connection's own is gone as soon as an answer says that it ends with the connection.
+    open: socket.socket | None = None
+
+    def cut(self) -> None:
+        """Break what is under way: whoever reads sees the end."""
+        if self.open is not None:
+            with suppress(OSError):
+                self.open.shutdown(socket.SHUT_RDWR)
+
+
 def pool(
     scheme: str, host: str, port: int, *, is_trusted: bool, connect_seconds: float, read_seconds: float
-) -> HTTPConnectionPool:
-    """One connection at a time to `host`, made by `connect`."""
+) -> Pool:
+    """A pool for `host`."""
     timeout = Timeout(connect=connect_seconds, read=read_seconds)
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return connect(host, port, is_trusted=is_trusted, seconds=connect_seconds)
 
+        def connect(self) -> None:
+            super().connect()
+            made.open = self.sock
+
     class Secure(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return connect(host, port, is_trusted=is_trusted, seconds=connect_seconds)
 
-    class PlainPool(HTTPConnectionPool):
+        def connect(self) -> None:
+            super().connect()
+            made.open = self.sock
+
+    class PlainPool(Pool):
         ConnectionCls = Plain
 
-    class SecurePool(HTTPSConnectionPool):
+    class SecurePool(Pool, HTTPSConnectionPool):
         ConnectionCls = Secure
 
+    made: Pool
     if scheme == "https":
-        return SecurePool(host, port, timeout=timeout, maxsize=1, ca_certs=certifi.where())
-    return PlainPool(host, port, timeout=timeout, maxsize=1)
+        made = SecurePool(host, port, timeout=timeout, maxsize=1, ca_certs=certifi.where())
+    else:
+        made = PlainPool(host, port, timeout=timeout, maxsize=1)
+    return made

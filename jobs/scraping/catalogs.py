@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from urllib.parse import urljoin
 
 from django.utils import timezone
 
 from jobs.pipeline.plain import text
 from jobs.pipeline.subjects import Segment, Source, Work
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import Unreadable
-from jobs.polite.fetching import Fetcher, Page
+from jobs.polite.fetching import Fetcher
+from jobs.polite.pages import Page
+from jobs.polite.targets import joined
 from jobs.scraping.configuration import Configuration, Section
 from jobs.scraping.keeping import UNMADE, Found, keep_work, number_of
 from jobs.scraping.selecting import Part, lines
@@ -84,7 +85,7 @@ def _chapters(
             number=_number(section.value(item, "number"), title, place),
             season=min(int(season or 0), 10_000),
             title=title,
-            url=urljoin(page.url, link) if link else "",
+            url=joined(page.url, link) if link else "",
             external_id=section.value(item, "id"),
             language=section.value(item, "language") or configuration.language,
             content=lines(section.value(item, "content")),
@@ -114,7 +115,7 @@ def _next(
         said = section.value(part, "next")
         if said.isdecimal() and "{page}" in section.url:
             return configuration.address(section, **{**places, "page": int(said)})
-        return urljoin(page.url, said) if said else ""
+        return joined(page.url, said) if said else ""
     if "{page}" in section.url and has_found:
         return configuration.address(section, **{**places, "page": number + 1})
     return ""

@@ -27,7 +27,9 @@ from urllib.parse import quote, urljoin
 
 from jobs.errors import ErrorKind, JobError
 from jobs.polite.addresses import split
-from jobs.polite.fetching import Fetcher, Limits, Page
+from jobs.polite.asking import Limits
+from jobs.polite.fetching import Fetcher
+from jobs.polite.pages import Page
 from jobs.scraping import selecting
 from jobs.scraping.selecting import BadRule, Part, Rule
 

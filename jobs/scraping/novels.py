@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Work
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import Unreadable
 from jobs.polite.fetching import Fetcher
 from jobs.scraping import catalogs

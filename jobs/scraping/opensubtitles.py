@@ -23,10 +23,13 @@ from django.utils.dateparse import parse_datetime
 
 from jobs.errors import ErrorKind, Hold
 from jobs.pipeline.subjects import Source, Work
-from jobs.pipeline.tracking import Tracker
+from jobs.pipeline.trackers import Tracker
 from jobs.polite.addresses import split
+from jobs.polite.asking import Limits
 from jobs.polite.errors import PageRefused, Unreadable
-from jobs.polite.fetching import Fetcher, Limits, Page, with_query
+from jobs.polite.fetching import Fetcher
+from jobs.polite.pages import Page
+from jobs.polite.targets import with_query
 from jobs.running import patiently
 from jobs.scraping.keeping import Found, keep_edition, keep_segments, keep_work
 from jobs.scraping.scripts import BadInput, delay_of, wanted_text

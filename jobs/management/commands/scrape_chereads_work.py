@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from jobs.polite.errors import Unreadable
+from jobs.polite.targets import checked
 from jobs.scraping import catalogs
 from jobs.scraping.commanding import ScriptCommand, given_only, work_named
 from jobs.scraping.keeping import keep_work
@@ -29,8 +30,7 @@ class Command(ScriptCommand):
             work = work_named(options["work"])
         elif title:
             # With a title the work is known before anything is asked, and linked from the job's first moment.
-            with configuration.fetcher() as fetcher:
-                fetcher.checked(url)
+            checked(url, configuration.hosts)
             slug = catalogs.slug_of(url)
             work = keep_work(source, external_id=url, title=title, url=url, slug=slug, provider=source.name)
         elif "work" not in configuration.sections:

@@ -17,9 +17,9 @@ from django.utils import timezone
 from jobs import runner
 from jobs.events import history_of
 from jobs.management.commands.scrape_readnovel_api import Command
+from jobs.pipeline.announcing import new_job, save_new
 from jobs.pipeline.pipeline_jobs import PipelineJob, RunBy
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
-from jobs.pipeline.tracking import new_job, save_new
 from jobs.scraping.keeping import Found, keep_segments, number_of
 from tests.site import Site
 
@@ -124,11 +124,12 @@ def test_what_a_list_of_strange_entries_says_is_taken_as_far_as_it_goes(work: Wo
         {"index": "7", "name": "A\0B", "path": "javascript:alert(1)"},
         {"index": -1, "name": "Chapter 12,5"}, {"index": {}, "name": None}, None, 7,
         {"index": "9" * 50, "name": "x" * 2000, "id": "y" * 900}, {"index": 7, "name": "seven again"},
+        {"index": 8, "name": "eight", "path": "http://["},
     ]  # fmt: skip
     site.put("/api/novels/harbour/chapters?page=1", json.dumps({"data": {"chapters": strange}}))
     job = run("scrape_readnovel_api", work.pk, "harbour")
     assert job.output is not None
-    assert (job.output["totalChapters"], job.output["errors"], job.output["total"]) == (4, 3, 7)
+    assert (job.output["totalChapters"], job.output["errors"], job.output["total"]) == (5, 3, 8)
     assert not Segment.objects.exclude(url="").exists(), "nothing that is no address of a page"
     found = {segment.number: segment.title for segment in Segment.objects.all()}
     assert found[Decimal("12.5")] == "Chapter 12,5"
