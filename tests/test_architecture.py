@@ -88,9 +88,8 @@ def test_every_test_named_in_the_requirements_exists() -> None:
 
 def test_every_variable_of_the_example_is_read_somewhere() -> None:
     example = (ROOT / ".env.example").read_text()
-    source = "".join(
-        (ROOT / name).read_text() for name in ("config/settings.py", "config/launch.py", "Procfile")
-    )
+    readers = [*(ROOT / "config" / "settings").glob("*.py"), ROOT / "config" / "launch.py", ROOT / "Procfile"]
+    source = "".join(path.read_text() for path in readers)
     names = re.findall(r"^#?([A-Z_]{4,})=", example, re.MULTILINE)
     assert names
     assert [name for name in names if name not in source] == []
