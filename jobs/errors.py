@@ -26,6 +26,10 @@ class LostRace(Exception):
     """Somebody else changed the row first."""
 
 
+class Refusal(Exception):
+    """What a person asked for is not carried out; the message says why and what to do."""
+
+
 class JobError(Exception):
     """The attempt failed; the job is tried again while attempts are left."""
 

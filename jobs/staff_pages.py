@@ -108,6 +108,17 @@ def link_to(row: models.Model | None, text: str = "") -> str:
     )
 
 
+def link_outside(url: str) -> str:
+    """A link to a page elsewhere; what no browser opens stays text, a dash when there is none."""
+    if not url.startswith(("https://", "http://")):
+        return url or "–"
+    return format_html(
+        '<a class="text-primary-600 dark:text-primary-500" rel="noopener noreferrer" href="{}">{}</a>',
+        url,
+        url,
+    )
+
+
 def progress_bar(percent: float, label: str = "", *, wide: bool = False) -> str:
     """A bar filled to `percent`, and what it means; red when nothing is left."""
     shown = max(0, min(100, round(percent)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from jobs.errors import Refusal
 from uploader.catalog import Episode, Series
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """The request cannot be carried out; the message says why and what to do."""
 
     code = "refused"

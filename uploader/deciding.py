@@ -8,12 +8,12 @@ from datetime import datetime
 from django.db import transaction
 
 from jobs import runner
-from jobs.errors import LostRace
+from jobs.errors import LostRace, Refusal
 from jobs.lifecycle import TrackedJob
 from uploader.upload_jobs import UploadJob, UploadType, delivered
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """The decision cannot be carried out; the message says why."""
 
 

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from jobs.staff_pages import (
-    ReadOnlyAdmin,
-    badge,
-    go_to,
-    in_cascade,
-    link_to,
-    page_of,
-    progress_bar,
-    short_moment,
-)
+from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
+from jobs.staff_pages import badge, in_cascade, link_to, progress_bar, short_moment
 from schedules import decisions
-from schedules.admin.deciding import Decision, decide
 from schedules.models import ScheduledUpload
 from schedules.upload_schedules import OPEN
 
@@ -39,25 +30,55 @@ STATUS_COLOURS = {
     "Failed": "warning",
     "Skipped": "danger",
 }
-RETRY = {
-    "title": "Try this episode again?",
-    "description": "It goes to the front of its destination's line with a fresh allowance of attempts.",
-    "form_submit_text": "Retry",
-}
-UPLOAD_NOW = {
-    "title": "Upload this episode now?",
-    "description": "It starts as soon as nothing else runs at its destination. The others keep their hours.",
-    "form_submit_text": "Upload now",
-}
-CANCEL = {
-    "title": "Cancel this upload?",
-    "description": "It stops and ends as skipped. It can be retried later.",
-    "form_submit_text": "Cancel the upload",
-}
+
+
+def retried(row: ScheduledUpload, who: str, now: datetime) -> str:
+    decisions.retry(row, who=who, now=now)
+    return "queued again"
+
+
+def put_in_front(row: ScheduledUpload, who: str, now: datetime) -> str:
+    decisions.upload_now(row, who=who, now=now)
+    return "put in front"
+
+
+def cancelled(row: ScheduledUpload, who: str, now: datetime) -> str:
+    decisions.cancel_upload(row, who=who, now=now)
+    return "cancelled"
+
+
+OFFERS = (
+    retrying(
+        name="retry",
+        question="Try this episode again?",
+        meaning="It goes to the front of its destination's line with a fresh allowance of attempts.",
+        decision=retried,
+    ),
+    Offer(
+        name="upload_now",
+        chosen="upload_chosen_now",
+        label="Upload now",
+        icon="bolt",
+        variant=ActionVariant.PRIMARY,
+        question="Upload this episode now?",
+        meaning="It starts as soon as nothing else runs at its destination. The others keep their hours.",
+        answer="Upload now",
+        decision=put_in_front,
+        fits=attrgetter("can_expedite"),
+    ),
+    cancelling(
+        name="cancel",
+        chosen_label="Cancel the upload",
+        question="Cancel this upload?",
+        meaning="It stops and ends as skipped. It can be retried later.",
+        answer="Cancel the upload",
+        decision=cancelled,
+    ),
+)
 
 
 @admin.register(ScheduledUpload)
-class ScheduledUploadAdmin(ReadOnlyAdmin):
+class ScheduledUploadAdmin(DecidingAdmin):
     list_display = (
         "episode",
         "destination",
@@ -79,8 +100,7 @@ class ScheduledUploadAdmin(ReadOnlyAdmin):
     search_fields = ("series__title", "episode__title", "=dailymotion_video_id", "=id")
     ordering = ("-id",)
     sortable_by = ()
-    actions = ("retry_chosen", "upload_chosen_now", "cancel_chosen")
-    actions_detail = ("retry", "upload_now", "cancel")
+    offers = OFFERS
     fieldsets = (
         (None, {"fields": ("state", "bar", "retries", "error", "error_message")}),
         (
@@ -109,55 +129,10 @@ class ScheduledUploadAdmin(ReadOnlyAdmin):
         """Never here; with their series, those that are finished may go."""
         return obj is not None and obj.status not in OPEN and in_cascade(self, request)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        row = self.get_object(request, str(object_id))
-        fits = {
-            "retry": row is not None and row.can_retry,
-            "upload_now": row is not None and row.can_expedite,
-            "cancel": row is not None and row.can_cancel,
-        }
-        return self.offered(request, object_id, {name for name, is_shown in fits.items() if not is_shown})
-
-    # ---------------------------------------------------------------- actions
-
-    @admin.action(description="Retry", permissions=["act"])
-    def retry_chosen(self, request: HttpRequest, queryset: QuerySet[ScheduledUpload]) -> None:
-        decide(request, in_line(queryset), retried)
-
-    @admin.action(description="Upload now", permissions=["act"])
-    def upload_chosen_now(self, request: HttpRequest, queryset: QuerySet[ScheduledUpload]) -> None:
-        decide(request, in_line(queryset), put_in_front)
-
-    @admin.action(description="Cancel the upload", permissions=["act"])
-    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[ScheduledUpload]) -> None:
-        decide(request, in_line(queryset), cancelled)
-
-    @action(
-        description="Retry", permissions=["act"], icon="replay", dialog=RETRY, variant=ActionVariant.PRIMARY
-    )
-    def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, retried)
-
-    @action(
-        description="Upload now",
-        permissions=["act"],
-        icon="bolt",
-        dialog=UPLOAD_NOW,
-        variant=ActionVariant.PRIMARY,
-    )
-    def upload_now(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, put_in_front)
-
-    @action(
-        description="Cancel", permissions=["act"], icon="cancel", dialog=CANCEL, variant=ActionVariant.DANGER
-    )
-    def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, cancelled)
-
-    def decide_one(self, request: HttpRequest, object_id: str, decision: Decision) -> HttpResponse:
-        row = self.found(request, object_id)
-        decide(request, [row], decision)
-        return go_to(request, page_of(row))
+    def in_order(self, queryset: QuerySet[ScheduledUpload]) -> QuerySet[ScheduledUpload]:
+        """In the order of the line, with what a decision and its sentence need."""
+        rows = queryset.select_related("episode__series", "episode__season", "destination", "job", "schedule")
+        return rows.order_by("scheduled_at", "id")
 
     # ---------------------------------------------------------------- columns
 
@@ -204,24 +179,3 @@ class ScheduledUploadAdmin(ReadOnlyAdmin):
     @display(description="Upload job")
     def job_link(self, row: ScheduledUpload) -> str:
         return link_to(row.job, f"Upload {row.job_id}")
-
-
-def retried(row: ScheduledUpload, who: str, now: datetime) -> str:
-    decisions.retry(row, who=who, now=now)
-    return "queued again"
-
-
-def put_in_front(row: ScheduledUpload, who: str, now: datetime) -> str:
-    decisions.upload_now(row, who=who, now=now)
-    return "put in front"
-
-
-def cancelled(row: ScheduledUpload, who: str, now: datetime) -> str:
-    decisions.cancel_upload(row, who=who, now=now)
-    return "cancelled"
-
-
-def in_line(queryset: QuerySet[ScheduledUpload]) -> QuerySet[ScheduledUpload]:
-    """The chosen rows in the order of the line, with what a decision and its sentence need."""
-    rows = queryset.select_related("episode__series", "episode__season", "destination", "job", "schedule")
-    return rows.order_by("scheduled_at", "id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -13,12 +14,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, in_cascade, link_to, page_of, short_moment
+from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
+from jobs.staff_pages import badge, in_cascade, link_to, short_moment
 from schedules import slot_line
-from schedules.admin.deciding import Decision, decide
 from schedules.refusals import Refused
 from schedules.slot_videos import OPEN, SlotVideo
 
@@ -29,30 +30,77 @@ STATUS_COLOURS = {
     "Delivered": "success",
     "Failed": "danger",
 }
-RETRY = {
-    "title": "Try this video again?",
-    "description": "It takes its place in the line again and goes in the next window with room.",
-    "form_submit_text": "Retry",
-}
-UPLOAD_NOW = {
-    "title": "Upload this video now?",
-    "description": "It needs no window and is counted to none; pauses and limits of the destination hold.",
-    "form_submit_text": "Upload now",
-}
-CANCEL = {
-    "title": "Cancel this upload?",
-    "description": "It ends as failed, its place in the window is free again. It can be retried later.",
-    "form_submit_text": "Cancel the upload",
-}
-REMOVE = {
-    "title": "Take this video out of the line?",
-    "description": "It can be added again later. What was delivered or is under way stays.",
-    "form_submit_text": "Take it out",
-}
+
+
+def retried(row: SlotVideo, who: str, now: datetime) -> str:
+    slot_line.retry(row, who=who, now=now)
+    return "queued again"
+
+
+def sent_now(row: SlotVideo, who: str, now: datetime) -> str:
+    slot_line.upload_now(row, who=who, now=now)
+    return "begun"
+
+
+def cancelled(row: SlotVideo, who: str, now: datetime) -> str:
+    slot_line.cancel(row, who=who, now=now)
+    return "cancelled"
+
+
+def removed(row: SlotVideo, who: str, now: datetime) -> str:
+    if not slot_line.remove_videos([row], who=who, now=now):
+        raise Refused(
+            f"{row.video} is {row.get_status_display().lower()}; what waits or failed can be taken out"
+        )
+    return "taken out"
+
+
+OFFERS = (
+    retrying(
+        name="retry",
+        question="Try this video again?",
+        meaning="It takes its place in the line again and goes in the next window with room.",
+        decision=retried,
+    ),
+    Offer(
+        name="upload_now",
+        chosen="upload_chosen_now",
+        label="Upload now",
+        icon="bolt",
+        variant=ActionVariant.PRIMARY,
+        question="Upload this video now?",
+        meaning="It needs no window and is counted to none; pauses and limits of the destination hold.",
+        answer="Upload now",
+        decision=sent_now,
+        fits=attrgetter("can_expedite"),
+    ),
+    cancelling(
+        name="cancel",
+        chosen_label="Cancel the upload",
+        question="Cancel this upload?",
+        meaning="It ends as failed, its place in the window is free again. It can be retried later.",
+        answer="Cancel the upload",
+        decision=cancelled,
+        fits=attrgetter("is_in_flight"),
+    ),
+    Offer(
+        name="remove",
+        chosen="remove_chosen",
+        label="Take out of the line",
+        permission="remove",
+        icon="playlist_remove",
+        variant=ActionVariant.DANGER,
+        question="Take this video out of the line?",
+        meaning="It can be added again later. What was delivered or is under way stays.",
+        answer="Take it out",
+        decision=removed,
+        fits=attrgetter("can_expedite"),
+    ),
+)
 
 
 @admin.register(SlotVideo)
-class SlotVideoAdmin(ReadOnlyAdmin):
+class SlotVideoAdmin(DecidingAdmin):
     list_display = ("video", "user", "destination", "state", "place", "window", "error", "added", "finished")
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -66,8 +114,7 @@ class SlotVideoAdmin(ReadOnlyAdmin):
     search_help_text = "Title of the film, the series or the episode, or person"
     ordering = ("-id",)
     sortable_by = ()
-    actions = ("retry_chosen", "upload_chosen_now", "cancel_chosen", "remove_chosen")
-    actions_detail = ("retry", "upload_now", "cancel", "remove")
+    offers = OFFERS
     fieldsets = (
         (None, {"fields": ("state", "error", "error_message")}),
         ("What and where to", {"fields": ("video_link", "user", "destination_link", "job_link")}),
@@ -85,15 +132,10 @@ class SlotVideoAdmin(ReadOnlyAdmin):
     def has_remove_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("schedules.delete_slotvideo"))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        row = self.get_object(request, str(object_id))
-        fits = {
-            "retry": row is not None and row.can_retry,
-            "upload_now": row is not None and row.can_expedite,
-            "cancel": row is not None and row.is_in_flight,
-            "remove": row is not None and row.can_expedite,
-        }
-        return self.offered(request, object_id, {name for name, is_shown in fits.items() if not is_shown})
+    def in_order(self, queryset: QuerySet[SlotVideo]) -> QuerySet[SlotVideo]:
+        """In the order of the line, with what a decision and its sentence need."""
+        rows = queryset.select_related("film", "episode__series", "episode__season", "destination", "job")
+        return rows.order_by("priority", "position", "id")
 
     # ---------------------------------------------------------------- adding
 
@@ -143,64 +185,6 @@ class SlotVideoAdmin(ReadOnlyAdmin):
             self.message_user(request, f"{row.video} waits in the line.", messages.SUCCESS)
         return not refused
 
-    # ---------------------------------------------------------------- actions
-
-    @admin.action(description="Retry", permissions=["act"])
-    def retry_chosen(self, request: HttpRequest, queryset: QuerySet[SlotVideo]) -> None:
-        decide(request, with_all(queryset), retried)
-
-    @admin.action(description="Upload now", permissions=["act"])
-    def upload_chosen_now(self, request: HttpRequest, queryset: QuerySet[SlotVideo]) -> None:
-        decide(request, with_all(queryset), sent_now)
-
-    @admin.action(description="Cancel the upload", permissions=["act"])
-    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[SlotVideo]) -> None:
-        decide(request, with_all(queryset), cancelled)
-
-    @admin.action(description="Take out of the line", permissions=["remove"])
-    def remove_chosen(self, request: HttpRequest, queryset: QuerySet[SlotVideo]) -> None:
-        decide(request, with_all(queryset), removed)
-
-    @action(
-        description="Retry", permissions=["act"], icon="replay", dialog=RETRY, variant=ActionVariant.PRIMARY
-    )
-    def retry(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, retried)
-
-    @action(
-        description="Upload now",
-        permissions=["act"],
-        icon="bolt",
-        dialog=UPLOAD_NOW,
-        variant=ActionVariant.PRIMARY,
-    )
-    def upload_now(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, sent_now)
-
-    @action(
-        description="Cancel", permissions=["act"], icon="cancel", dialog=CANCEL, variant=ActionVariant.DANGER
-    )
-    def cancel(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, cancelled)
-
-    @action(
-        description="Take out of the line",
-        permissions=["remove"],
-        icon="playlist_remove",
-        dialog=REMOVE,
-        variant=ActionVariant.DANGER,
-    )
-    def remove(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        row = self.found(request, object_id)
-        decide(request, [row], removed)
-        is_there = SlotVideo.objects.filter(pk=object_id).exists()
-        return go_to(request, page_of(row) if is_there else reverse("admin:schedules_slotvideo_changelist"))
-
-    def decide_one(self, request: HttpRequest, object_id: str, decision: Decision) -> HttpResponse:
-        row = self.found(request, object_id)
-        decide(request, [row], decision)
-        return go_to(request, page_of(row))
-
     # ---------------------------------------------------------------- columns
 
     @display(description="Video")
@@ -246,32 +230,3 @@ class SlotVideoAdmin(ReadOnlyAdmin):
     @display(description="Upload job")
     def job_link(self, row: SlotVideo) -> str:
         return link_to(row.job, f"Upload {row.job_id}")
-
-
-def with_all(queryset: QuerySet[SlotVideo]) -> QuerySet[SlotVideo]:
-    """The chosen rows in the order of the line, with what a decision and its sentence need."""
-    rows = queryset.select_related("film", "episode__series", "episode__season", "destination", "job")
-    return rows.order_by("priority", "position", "id")
-
-
-def retried(row: SlotVideo, who: str, now: datetime) -> str:
-    slot_line.retry(row, who=who, now=now)
-    return "queued again"
-
-
-def sent_now(row: SlotVideo, who: str, now: datetime) -> str:
-    slot_line.upload_now(row, who=who, now=now)
-    return "begun"
-
-
-def cancelled(row: SlotVideo, who: str, now: datetime) -> str:
-    slot_line.cancel(row, who=who, now=now)
-    return "cancelled"
-
-
-def removed(row: SlotVideo, who: str, now: datetime) -> str:
-    if not slot_line.remove_videos([row], who=who, now=now):
-        raise Refused(
-            f"{row.video} is {row.get_status_display().lower()}; what waits or failed can be taken out"
-        )
-    return "taken out"

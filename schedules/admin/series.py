@@ -22,6 +22,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from jobs.reports import Report
+from jobs.staff_decisions import MOST_AT_ONCE, Decision, decide
 from jobs.staff_pages import (
     StaffAdmin,
     badge,
@@ -33,7 +34,6 @@ from jobs.staff_pages import (
     short_moment,
 )
 from schedules import decisions, refusals, scheduling
-from schedules.admin.deciding import MOST_AT_ONCE, Decision, decide
 from schedules.models import ScheduledUpload, UploadSchedule
 from schedules.upload_schedules import Status
 

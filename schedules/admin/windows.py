@@ -19,9 +19,9 @@ from unfold.contrib.filters.admin import (
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.decorators import display
 
+from jobs.staff_decisions import Decision, decide
 from jobs.staff_pages import StaffAdmin, badge, progress_bar
 from schedules import slot_decisions
-from schedules.admin.deciding import Decision, decide
 from schedules.admin.seen_first import WindowForm
 from schedules.refusals import Refused
 from schedules.slot_exchange import BadSlots, SlotJSON, SlotResource

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import runner
-from jobs.errors import LostRace
+from jobs.errors import LostRace, Refusal
 from schedules.posts import media
 from schedules.posts.models import PostStatus, PostType, ScheduledPost, grace
 from schedules.posts.videos import PostVideo
@@ -20,7 +20,7 @@ from uploader.platforms.onlysocial import can_take
 from uploader.social_accounts import SocialAccount
 
 
-class Refused(Exception):
+class Refused(Refusal):
     """The decision cannot be carried out; the message says why and what to do."""
 
 

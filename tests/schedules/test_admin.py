@@ -259,7 +259,7 @@ def test_a_series_is_deleted_from_the_catalog_only_once_it_left_the_line(
 def test_too_many_at_once_are_left_and_counted(
     client: Client, harbour: UploadSchedule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("schedules.admin.deciding.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("jobs.staff_decisions.MOST_AT_ONCE", 3)
     found = rows(harbour, e1="skipped", e2="skipped", e3="skipped", e4="skipped")
     assert act(client, ScheduledUpload, "retry_chosen", found) == (
         "3 queued again, 1 left as they are, too many at once: repeat it for the rest."

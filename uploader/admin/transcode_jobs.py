@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
-from unfold.decorators import action, display
-from unfold.enums import ActionVariant
+from unfold.decorators import display
 
 from jobs.history import spoken_who
-from jobs.reports import Report
-from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, link_to, page_of, progress_bar, short_moment
-from uploader.admin.upload_jobs import MOST_AT_ONCE, STATUS_COLOURS
+from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
+from jobs.staff_pages import badge, link_to, progress_bar, short_moment
+from uploader.admin.upload_jobs import STATUS_COLOURS
 from uploader.models import TranscodeJob
 from uploader.transcoding import deciding
 
-RETRY = {
-    "title": "Retry this transcoding?",
-    "description": "It is queued again with fresh attempts. Pieces that are finished are used.",
-    "form_submit_text": "Retry",
-}
-CANCEL = {
-    "title": "Cancel this transcoding?",
-    "description": "ffmpeg is stopped at once and what was made so far is removed. It can be retried later.",
-    "form_submit_text": "Cancel the transcoding",
-}
-CLEAN_UP = {
-    "title": "Remove its temporary files?",
-    "description": "What the job has left of its work is removed; a finished package stays.",
-    "form_submit_text": "Clean up",
-}
-Decision = Callable[[TranscodeJob, str, datetime], str]
+
+def retried(job: TranscodeJob, who: str, now: datetime) -> str:
+    deciding.retry(job, who=who, now=now)
+    return "queued"
+
+
+def cancelled(job: TranscodeJob, who: str, now: datetime) -> str:
+    deciding.cancel(job, who=who, now=now)
+    return "asked to stop" if job.is_active else "cancelled"
+
+
+def cleaned_up(job: TranscodeJob, who: str, now: datetime) -> str:
+    deciding.clean_up(job)
+    return "cleaned up"
+
+
+OFFERS = (
+    retrying(
+        name="retry_this",
+        question="Retry this transcoding?",
+        meaning="It is queued again with fresh attempts. Pieces that are finished are used.",
+        decision=retried,
+    ),
+    cancelling(
+        name="cancel_this",
+        question="Cancel this transcoding?",
+        meaning="ffmpeg is stopped at once and what was made so far is removed. It can be retried later.",
+        answer="Cancel the transcoding",
+        decision=cancelled,
+    ),
+    Offer(
+        name="clean_up_this",
+        chosen="clean_up_chosen",
+        label="Clean up",
+        icon="mop",
+        question="Remove its temporary files?",
+        meaning="What the job has left of its work is removed; a finished package stays.",
+        answer="Clean up",
+        decision=cleaned_up,
+        fits=attrgetter("is_finished"),
+    ),
+)
 
 
 @admin.register(TranscodeJob)
-class TranscodeJobAdmin(ReadOnlyAdmin):
+class TranscodeJobAdmin(DecidingAdmin):
     list_display = ("id", "title_text", "state", "bar", "rungs", "error", "created", "finished")
     list_display_links = ("id", "title_text")
     list_filter = (
@@ -54,8 +75,7 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
     search_help_text = "Title, file or id"
     ordering = ("-id",)
     sortable_by = ("id",)
-    actions = ("retry_chosen", "cancel_chosen", "clean_up_chosen")
-    actions_detail = ("retry_this", "cancel_this", "clean_up_this")
+    offers = OFFERS
     fieldsets = (
         (None, {"fields": ("state", "bar_wide", "attempts", "error", "error_message")}),
         ("The film", {"fields": ("resource", "source_path", "resolution", "length", "sound")}),
@@ -71,50 +91,6 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
             },
         ),
     )  # fmt: skip
-
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        job = self.get_object(request, str(object_id))
-        fitting = {
-            "retry_this": job and job.can_retry,
-            "cancel_this": job and job.can_cancel,
-            "clean_up_this": job and job.is_finished,
-        }
-        return self.offered(request, object_id, {name for name, fits in fitting.items() if not fits})
-
-    # ---------------------------------------------------------------- actions
-
-    @admin.action(description="Retry", permissions=["act"])
-    def retry_chosen(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
-        decide_all(request, queryset, retried)
-
-    @admin.action(description="Cancel", permissions=["act"])
-    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
-        decide_all(request, queryset, cancelled)
-
-    @admin.action(description="Clean up", permissions=["act"])
-    def clean_up_chosen(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
-        decide_all(request, queryset, cleaned_up)
-
-    @action(
-        description="Retry", permissions=["act"], icon="replay", dialog=RETRY, variant=ActionVariant.PRIMARY
-    )
-    def retry_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, retried)
-
-    @action(
-        description="Cancel", permissions=["act"], icon="cancel", dialog=CANCEL, variant=ActionVariant.DANGER
-    )
-    def cancel_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, cancelled)
-
-    @action(description="Clean up", permissions=["act"], icon="mop", dialog=CLEAN_UP)
-    def clean_up_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, cleaned_up)
-
-    def decide_one(self, request: HttpRequest, object_id: str, decision: Decision) -> HttpResponse:
-        job = self.found(request, object_id)
-        decide_all(request, [job], decision)
-        return go_to(request, page_of(job))
 
     # ---------------------------------------------------------------- columns
 
@@ -206,34 +182,3 @@ class TranscodeJobAdmin(ReadOnlyAdmin):
     @display(description="Finished", ordering="finished_at")
     def finished(self, job: TranscodeJob) -> str:
         return short_moment(job.finished_at)
-
-
-def retried(job: TranscodeJob, who: str, now: datetime) -> str:
-    deciding.retry(job, who=who, now=now)
-    return "queued"
-
-
-def cancelled(job: TranscodeJob, who: str, now: datetime) -> str:
-    deciding.cancel(job, who=who, now=now)
-    return "asked to stop" if job.is_active else "cancelled"
-
-
-def cleaned_up(job: TranscodeJob, who: str, now: datetime) -> str:
-    deciding.clean_up(job)
-    return "cleaned up"
-
-
-def decide_all(
-    request: HttpRequest, jobs: QuerySet[TranscodeJob] | list[TranscodeJob], decision: Decision
-) -> None:
-    """Decide the same about each job and report how many it was done for, and why not for the others."""
-    report = Report()
-    if isinstance(jobs, QuerySet):
-        report.leave(max(jobs.count() - MOST_AT_ONCE, 0))
-        jobs = list(jobs.order_by("pk")[:MOST_AT_ONCE])
-    for job in jobs:
-        try:
-            report.count(decision(job, request.user.get_username(), timezone.now()))
-        except deciding.Refused as refusal:
-            report.refuse(refusal)
-    report.tell(request)

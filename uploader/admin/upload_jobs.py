@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from jobs.errors import JobError
 from jobs.history import spoken_who
 from jobs.lifecycle import Status
-from jobs.reports import Report
-from jobs.staff_pages import ReadOnlyAdmin, badge, go_to, link_to, moment, page_of, progress_bar, short_moment
+from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
+from jobs.staff_pages import ReadOnlyAdmin, badge, link_outside, link_to, moment, progress_bar, short_moment
 from uploader import deciding, removing_packages
 from uploader.explaining import why_not_running
 from uploader.models import LedgerEntry, UploadJob
@@ -34,30 +32,62 @@ STATUS_COLOURS = {
     "Failed": "danger",
     "Cancelled": "warning",
 }
-# More rows than this are not decided about in one request.
-MOST_AT_ONCE = 1000
 
-RETRY = {
-    "title": "Retry this upload?",
-    "description": "It is queued again with fresh attempts. What the platform already has is kept.",
-    "form_submit_text": "Retry",
-}
-CANCEL = {
-    "title": "Cancel this upload?",
-    "description": "A waiting upload ends at once; one that runs is asked to stop. It can be retried later.",
-    "form_submit_text": "Cancel the upload",
-}
 
-REMOVE = {
-    "title": "Delete this package from the storage?",
-    "description": "Every rendition, subtitle and playlist of it is deleted there, the master playlist first. "
-    "Players that have its address get nothing more. Files in the library stay; this cannot be taken back.",
-    "form_submit_text": "Delete the package",
-}
+def queued(job: UploadJob, who: str, now: datetime) -> str:
+    deciding.retry(job, who=who, now=now)
+    return "queued"
+
+
+def cancelled(job: UploadJob, who: str, now: datetime) -> str:
+    deciding.cancel(job, who=who, now=now)
+    return "asked to stop" if job.is_active else "cancelled"
+
+
+def removed(job: UploadJob, who: str, now: datetime) -> str:
+    """Calls out: never inside a transaction."""
+    try:
+        count = removing_packages.remove_package(job, who=who, now=now)
+    except JobError as error:
+        raise deciding.Refused(f"is not deleted yet: {error} Ask for it again") from error
+    return f"deleted ({count} objects)"
+
+
+def can_be_removed(job: UploadJob) -> bool:
+    return job.is_of_package and job.is_finished and job.remote_status != REMOVED
+
+
+OFFERS = (
+    retrying(
+        name="retry_this",
+        question="Retry this upload?",
+        meaning="It is queued again with fresh attempts. What the platform already has is kept.",
+        decision=queued,
+    ),
+    cancelling(
+        name="cancel_this",
+        question="Cancel this upload?",
+        meaning="A waiting upload ends at once; one that runs is asked to stop. It can be retried later.",
+        answer="Cancel the upload",
+        decision=cancelled,
+    ),
+    Offer(
+        name="remove_package",
+        label="Delete from storage",
+        icon="delete_forever",
+        variant=ActionVariant.DANGER,
+        question="Delete this package from the storage?",
+        meaning="Every rendition, subtitle and playlist of it is deleted there, the master playlist first. "
+        "Players that have its address get nothing more. Files in the library stay; this cannot be taken back.",
+        answer="Delete the package",
+        decision=removed,
+        fits=can_be_removed,
+    ),
+)
 
 
 @admin.register(UploadJob)
-class UploadJobAdmin(ReadOnlyAdmin):
+class UploadJobAdmin(DecidingAdmin):
     list_display = (
         "id", "title_text", "destination", "state", "bar", "attempts", "error",
         "created", "finished",
@@ -75,8 +105,7 @@ class UploadJobAdmin(ReadOnlyAdmin):
     search_help_text = "Title, id, or the video's id on the platform"
     ordering = ("-id",)
     sortable_by = ("id",)
-    actions = ("retry_chosen", "cancel_chosen")
-    actions_detail = ("retry_this", "cancel_this", "remove_package")
+    offers = OFFERS
     fieldsets = (
         (None, {"fields": ("state", "why_waiting", "bar_wide", "attempts", "error", "error_message")}),
         ("What and where to", {"fields": ("title", "description", "video", "destination", "upload_type")}),
@@ -115,51 +144,8 @@ class UploadJobAdmin(ReadOnlyAdmin):
             return False
         return obj.can_retry and not obj.remote_id and obj.create_intended_at is None
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        job = self.get_object(request, str(object_id))
-        hidden = {
-            "retry_this": job and job.can_retry,
-            "cancel_this": job and job.can_cancel,
-            "remove_package": job and job.is_of_package and job.is_finished and job.remote_status != REMOVED,
-        }
-        return self.offered(request, object_id, {name for name, fits in hidden.items() if not fits})
-
-    # ---------------------------------------------------------------- actions
-
-    @admin.action(description="Retry", permissions=["act"])
-    def retry_chosen(self, request: HttpRequest, queryset: QuerySet[UploadJob]) -> None:
-        decide_all(request, queryset, queued)
-
-    @admin.action(description="Cancel", permissions=["act"])
-    def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[UploadJob]) -> None:
-        decide_all(request, queryset, cancelled)
-
-    @action(
-        description="Retry", permissions=["act"], icon="replay", dialog=RETRY, variant=ActionVariant.PRIMARY
-    )
-    def retry_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, queued)
-
-    @action(
-        description="Cancel", permissions=["act"], icon="cancel", dialog=CANCEL, variant=ActionVariant.DANGER
-    )
-    def cancel_this(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, cancelled)
-
-    @action(
-        description="Delete from storage",
-        permissions=["act"],
-        icon="delete_forever",
-        dialog=REMOVE,
-        variant=ActionVariant.DANGER,
-    )
-    def remove_package(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
-        return self.decide_one(request, object_id, removed)
-
-    def decide_one(self, request: HttpRequest, object_id: str, decision: Decision) -> HttpResponse:
-        job = self.found(request, object_id)
-        decide_all(request, [job], decision)
-        return go_to(request, page_of(job))
+    def in_order(self, queryset: QuerySet[UploadJob]) -> QuerySet[UploadJob]:
+        return super().in_order(queryset.select_related("destination", "episode", "film"))
 
     # ---------------------------------------------------------------- columns
 
@@ -217,13 +203,7 @@ class UploadJobAdmin(ReadOnlyAdmin):
 
     @display(description="Address")
     def remote(self, job: UploadJob) -> str:
-        if not job.remote_url.startswith(("https://", "http://")):
-            return job.remote_url or "–"
-        return format_html(
-            '<a class="text-primary-600 dark:text-primary-500" rel="noopener noreferrer" href="{}">{}</a>',
-            job.remote_url,
-            job.remote_url,
-        )
+        return link_outside(job.remote_url)
 
     @display(description="Held by")
     def worker(self, job: UploadJob) -> str:
@@ -265,39 +245,3 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     @display(description="Upload")
     def job_link(self, entry: LedgerEntry) -> str:
         return link_to(entry.job, entry.job.title) if entry.job else "–"
-
-
-Decision = Callable[[UploadJob, str, datetime], str]
-
-
-def queued(job: UploadJob, who: str, now: datetime) -> str:
-    deciding.retry(job, who=who, now=now)
-    return "queued"
-
-
-def cancelled(job: UploadJob, who: str, now: datetime) -> str:
-    deciding.cancel(job, who=who, now=now)
-    return "asked to stop" if job.is_active else "cancelled"
-
-
-def removed(job: UploadJob, who: str, now: datetime) -> str:
-    """Calls out: never inside a transaction."""
-    try:
-        count = removing_packages.remove_package(job, who=who, now=now)
-    except JobError as error:
-        raise deciding.Refused(f"is not deleted yet: {error} Ask for it again") from error
-    return f"deleted ({count} objects)"
-
-
-def decide_all(request: HttpRequest, jobs: QuerySet[UploadJob] | list[UploadJob], decision: Decision) -> None:
-    """Decide the same about each job and report how many it was done for, and why not for the others."""
-    report = Report()
-    if isinstance(jobs, QuerySet):
-        report.leave(max(jobs.count() - MOST_AT_ONCE, 0))
-        jobs = list(jobs.select_related("destination", "episode", "film").order_by("pk")[:MOST_AT_ONCE])
-    for job in jobs:
-        try:
-            report.count(decision(job, request.user.get_username(), timezone.now()))
-        except deciding.Refused as refusal:
-            report.refuse(refusal)
-    report.tell(request)
