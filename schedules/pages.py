@@ -16,7 +16,8 @@ from schedules.refusals import Refused
 from schedules.upload_schedules import OnFailure
 
 __all__ = [
-    "PARTS", "UPLOADS", "Page", "answer", "forbidden", "framed", "hand", "is_partial", "page_query", "partial", "staff",
+    "PARTS", "UPLOADS", "Page", "answer", "decision_about", "forbidden", "framed", "hand", "is_partial", "page_query",
+    "partial", "staff", "who",
 ]  # fmt: skip
 
 P = ParamSpec("P")
@@ -64,3 +65,26 @@ def hand(
 ) -> Callable[[Callable[Concatenate[HttpRequest, P], str]], pages.View[P]]:
     """A POST that changes something on the uploads page, or on another one; see `jobs.pages.hand`."""
     return pages.hand(permission, page)
+
+
+def decision_about(
+    found: Callable[[int], Any],
+    decide: Callable[..., object],
+    said: str,
+    *,
+    permission: str,
+    page: Page = UPLOADS,
+) -> Callable[..., HttpResponse]:
+    """A POST that decides about one row and needs to know no more; `said` is told of it afterwards."""
+
+    @hand(permission, page)
+    def view(request: HttpRequest, row_id: int) -> str:
+        row = found(row_id)
+        decide(row, who=who(request), now=timezone.now())
+        return said.format(row)
+
+    return view
+
+
+def who(request: HttpRequest) -> str:
+    return request.user.get_username()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from schedules import chronicle, slot_line
 from schedules.boards import LARGEST_ID, whole
-from schedules.pages import framed, hand, is_partial, partial, staff
+from schedules.pages import decision_about, framed, hand, is_partial, partial, staff, who
 from schedules.previews import search
 from schedules.refusals import Refused
 from schedules.slot_forecast import Forecast, Place
@@ -23,7 +23,6 @@ from schedules.slot_goals import Goal
 from schedules.slot_plans import Standing
 from schedules.slot_videos import SlotVideo
 from schedules.slot_views import WEEK
-from schedules.views import who
 from uploader import ledger
 from uploader.catalog import Episode, Film, Series
 from uploader.destinations import Destination
@@ -328,25 +327,24 @@ def set_priority(request: HttpRequest, row_id: int) -> str:
     return f"{row.video}: {PRIORITY_WORDS[int(text)].lower()}."
 
 
-@hand(MAY_LINE, WEEK)
-def retry(request: HttpRequest, row_id: int) -> str:
-    row = found_row(row_id)
-    slot_line.retry(row, who=who(request), now=timezone.now())
-    return f"{row.video} is tried again."
+def found_row(row_id: int) -> SlotVideo:
+    rows = SlotVideo.objects.with_videos().select_related("destination", "user", "job", "slot")
+    return get_object_or_404(rows, pk=min(row_id, LARGEST_ID))
 
 
-@hand(MAY_LINE, WEEK)
-def cancel(request: HttpRequest, row_id: int) -> str:
-    row = found_row(row_id)
-    slot_line.cancel(row, who=who(request), now=timezone.now())
-    return f"{row.video} is being stopped."
-
-
-@hand(MAY_LINE, WEEK)
-def upload_now(request: HttpRequest, row_id: int) -> str:
-    row = found_row(row_id)
-    slot_line.upload_now(row, who=who(request), now=timezone.now())
-    return f"{row.video} is uploaded now; no window counts it."
+retry = decision_about(
+    found_row, slot_line.retry, "{0.video} is tried again.", permission=MAY_LINE, page=WEEK
+)
+cancel = decision_about(
+    found_row, slot_line.cancel, "{0.video} is being stopped.", permission=MAY_LINE, page=WEEK
+)
+upload_now = decision_about(
+    found_row,
+    slot_line.upload_now,
+    "{0.video} is uploaded now; no window counts it.",
+    permission=MAY_LINE,
+    page=WEEK,
+)
 
 
 @hand(MAY_LINE, WEEK)
@@ -356,11 +354,6 @@ def remove(request: HttpRequest, row_id: int) -> str:
     if not slot_line.remove_videos([row], who=who(request), now=timezone.now()):
         raise Refused(f"{name} is under way or delivered: it stays. Cancel it instead.")
     return f"{name} is out of the line."
-
-
-def found_row(row_id: int) -> SlotVideo:
-    rows = SlotVideo.objects.with_videos().select_related("destination", "user", "job", "slot")
-    return get_object_or_404(rows, pk=min(row_id, LARGEST_ID))
 
 
 def waiting_row(text: str) -> SlotVideo | None:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from jobs.errors import LostRace
 from schedules import chronicle, decisions, refusals, scheduling
 from schedules.boards import LARGEST_ID, Board, Choice, whole
-from schedules.pages import answer, framed, hand, is_partial, partial, staff
+from schedules.pages import answer, decision_about, framed, hand, is_partial, partial, staff, who
 from schedules.previews import preview, search
 from schedules.upload_schedules import OPEN, OnFailure, ScheduledUpload, Status, UploadSchedule
 from uploader.catalog import Series
@@ -91,13 +91,6 @@ def schedule(request: HttpRequest) -> str:
 
 
 @hand(MAY_SCHEDULE)
-def retry(request: HttpRequest, row_id: int) -> str:
-    row = scheduled(row_id)
-    decisions.retry(row, who=who(request), now=timezone.now())
-    return f"{row.episode} is tried again."
-
-
-@hand(MAY_SCHEDULE)
 def retry_all(request: HttpRequest) -> str:
     """Every failed or skipped episode, oldest first; counts and reasons."""
     rows = ScheduledUpload.objects.filter(status__in=(Status.FAILED, Status.SKIPPED)).select_related(
@@ -119,21 +112,33 @@ def retry_all(request: HttpRequest) -> str:
     return f"{said}{refused}" + (f" {left} more wait for another press." if left else "")
 
 
-@hand(MAY_SCHEDULE)
-def upload_now(request: HttpRequest, row_id: int) -> str:
-    row = scheduled(row_id)
-    decisions.upload_now(row, who=who(request), now=timezone.now())
-    return f"{row.episode} goes next."
+def scheduled(row_id: int) -> ScheduledUpload:
+    rows = ScheduledUpload.objects.select_related(
+        "episode__series", "episode__season", "destination", "job", "schedule__series"
+    )
+    return get_object_or_404(rows, pk=min(row_id, LARGEST_ID))
 
 
-@hand(MAY_SCHEDULE)
-def cancel(request: HttpRequest, row_id: int) -> str:
-    row = scheduled(row_id)
-    decisions.cancel_upload(row, who=who(request), now=timezone.now())
-    return f"{row.episode} is being stopped."
+retry = decision_about(scheduled, decisions.retry, "{0.episode} is tried again.", permission=MAY_SCHEDULE)
+upload_now = decision_about(
+    scheduled, decisions.upload_now, "{0.episode} goes next.", permission=MAY_SCHEDULE
+)
+cancel = decision_about(
+    scheduled, decisions.cancel_upload, "{0.episode} is being stopped.", permission=MAY_SCHEDULE
+)
 
 
 # -------------------------------------------------------------------- one series
+
+
+def on_schedule(row_id: int) -> UploadSchedule:
+    rows = UploadSchedule.objects.select_related("series", "destination")
+    return get_object_or_404(rows, pk=min(row_id, LARGEST_ID))
+
+
+resume_series = decision_about(
+    on_schedule, decisions.resume_series, "{0.series.title} goes on.", permission=MAY_SCHEDULE
+)
 
 
 @hand(MAY_SCHEDULE)
@@ -142,13 +147,6 @@ def pause_series(request: HttpRequest, schedule_id: int) -> str:
     why = request.POST.get("reason", "").strip()[:200]
     decisions.pause_series(found, who=who(request), now=timezone.now(), why=why)
     return f"{found.series.title} is paused; the next series takes its hours."
-
-
-@hand(MAY_SCHEDULE)
-def resume_series(request: HttpRequest, schedule_id: int) -> str:
-    found = on_schedule(schedule_id)
-    decisions.resume_series(found, who=who(request), now=timezone.now())
-    return f"{found.series.title} goes on."
 
 
 @hand(MAY_SCHEDULE)
@@ -196,22 +194,3 @@ def hourly_order(destination: Destination) -> list[int]:
     """The schedules of the line in which something is open, in their order."""
     rows = UploadSchedule.objects.filter(destination=destination, uploads__status__in=OPEN).distinct()
     return list(rows.order_by("position", "id").values_list("id", flat=True))
-
-
-# -------------------------------------------------------------------- finding, and asking who
-
-
-def scheduled(row_id: int) -> ScheduledUpload:
-    rows = ScheduledUpload.objects.select_related(
-        "episode__series", "episode__season", "destination", "job", "schedule__series"
-    )
-    return get_object_or_404(rows, pk=min(row_id, LARGEST_ID))
-
-
-def on_schedule(schedule_id: int) -> UploadSchedule:
-    rows = UploadSchedule.objects.select_related("series", "destination")
-    return get_object_or_404(rows, pk=min(schedule_id, LARGEST_ID))
-
-
-def who(request: HttpRequest) -> str:
-    return request.user.get_username()

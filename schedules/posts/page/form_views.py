@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from schedules.boards import whole
-from schedules.pages import forbidden, framed, is_partial, partial, staff
+from schedules.pages import forbidden, framed, is_partial, partial, staff, who
 from schedules.posts import deciding, scheduling
 from schedules.posts.models import PostType
 from schedules.posts.page import dry_run, zones
@@ -26,7 +26,6 @@ from schedules.posts.page.hands import MAY_ADD, MAY_POST, found, name_of
 from schedules.posts.scheduling import Refused
 from schedules.posts.sources import SUFFIXES, BadSource
 from schedules.posts.uploads import KeepingHandler, KeptFile
-from schedules.views import who
 from uploader.catalog import Episode, Film
 from uploader.platforms.onlysocial import MEDIA_BYTES
 from uploader.platforms.onlysocial.records import CAPTION_CHARACTERS

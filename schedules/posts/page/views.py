@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from schedules.pages import answer, forbidden, framed, hand, is_partial, partial, staff
+from schedules.pages import answer, forbidden, framed, hand, is_partial, partial, staff, who
 from schedules.posts import deciding
 from schedules.posts.models import ScheduledPost
 from schedules.posts.page import dry_run, zones
@@ -26,7 +26,6 @@ from schedules.posts.page.hands import (
     name_of,
     refused_as,
 )
-from schedules.views import who
 
 
 @require_safe
