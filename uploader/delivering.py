@@ -23,10 +23,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from jobs import events
-from jobs.errors import ErrorKind, Hold, JobError, Parked
+from jobs.errors import ErrorKind, Hold, Parked
 from jobs.running import Run, patiently
 from uploader import ledger, library, live
 from uploader.catalog import Episode, Film
+from uploader.checking import checked
 from uploader.platforms.dailymotion import AccountLimits, Dailymotion, NewVideo, RemoteVideo, VideoState
 from uploader.platforms.errors import (
     NotFound,
@@ -48,13 +49,6 @@ PATIENCE_SECONDS = 60
 LONGEST_POLL_SECONDS = 300
 
 
-class NotReady(JobError):
-    """The video's file cannot be uploaded."""
-
-    kind = Rejected.kind
-    permanent = True
-
-
 def deliver(job: UploadJob, run: Run) -> None:
     """One attempt at the job. Returns when the video is published; raises what stopped it."""
     refuse_to_start_now(job)
@@ -63,7 +57,7 @@ def deliver(job: UploadJob, run: Run) -> None:
             if not job.remote_id and job.create_intended_at:
                 find_created(job, run, client)
             if not job.remote_id:
-                video = ready_video(job)
+                video = checked(job.video)
                 new = description_of(job)
                 size = ledger.Size(1, video.duration_seconds or 0, video.size_bytes or 0)
                 ledger.refuse_oversized(job.destination, size)
@@ -93,25 +87,6 @@ def refuse_to_start_now(job: UploadJob) -> None:
         raise hold
     if not job.remote_id and (why := destination.why_not_now(now)):
         raise Hold(why, until=destination.paused_until if destination.is_paused(now) else None)
-
-
-def ready_video(job: UploadJob) -> Episode | Film:
-    """The job's video, with its file checked now.
-
-    Raises NotReady with the operator's sentence, and LibraryUnavailable, which is no fault of the file.
-    """
-    video = job.video
-    if video is None:
-        raise NotReady("The video was deleted from the catalog.")
-    try:
-        library.complete(video.path)
-    except library.LibraryUnavailable:
-        raise
-    except library.LibraryError:
-        pass  # told by readiness, with the video's name
-    if reason := video.readiness(timezone.now()):
-        raise NotReady(reason)
-    return video
 
 
 def description_of(job: UploadJob) -> NewVideo:
@@ -253,11 +228,16 @@ def find_created(job: UploadJob, run: Run, client: Dailymotion) -> None:
         record(job, found[0].video_id)
         run.save(remote_url=found[0].url, remote_status=found[0].status)
         return
+    look_again(job, run, "the video before it is created")
+
+
+def look_again(job: UploadJob, run: Run, thing: str) -> None:
+    """The platform does not have it: park for a second look; after that it may be sent again. Raises Parked."""
     misses = job.reconcile_misses + 1
     run.save(reconcile_misses=misses)
     if misses < 2:
         raise Parked(
-            "Looking again whether the platform has the video before it is created a second time.",
+            f"Looking again whether the platform has {thing} a second time.",
             delay_seconds=settings.RECONCILE_WAIT_SECONDS,
         )
     run.save(create_intended_at=None, reconcile_misses=0)

@@ -10,14 +10,13 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from jobs import events
 from jobs.errors import Hold, JobError, Parked
 from jobs.running import Run
 from uploader import ledger, library, live, media_sources
-from uploader.delivering import hold_destination, record, refuse_to_start_now
+from uploader.delivering import hold_destination, look_again, record, refuse_to_start_now
 from uploader.media_uploads import content_type_of
 from uploader.platforms.errors import OutcomeUnknown, PlatformError, SourceChanged
 from uploader.platforms.onlysocial import Media, OnlySocial
@@ -53,14 +52,7 @@ def find_sent(job: UploadJob, run: Run, client: OnlySocial) -> None:
     if found is not None:
         keep(job, run, found, client)
         return
-    misses = job.reconcile_misses + 1
-    run.save(reconcile_misses=misses)
-    if misses < 2:
-        raise Parked(
-            "Looking again whether the platform has the file before it is sent a second time.",
-            delay_seconds=settings.RECONCILE_WAIT_SECONDS,
-        )
-    run.save(create_intended_at=None, reconcile_misses=0)
+    look_again(job, run, "the file before it is sent")
 
 
 def send(job: UploadJob, run: Run, client: OnlySocial) -> None:

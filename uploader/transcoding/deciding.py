@@ -10,6 +10,7 @@ from jobs import runner
 from jobs.errors import LostRace
 from uploader.catalog import Episode, Film
 from uploader.deciding import Refused as Refused
+from uploader.deciding import cancel as cancel
 from uploader.transcoding import workfiles
 from uploader.transcoding.transcode_jobs import AlreadyUnderWay, TranscodeJob, create_transcode
 
@@ -37,18 +38,6 @@ def retry(job: TranscodeJob, *, who: str, now: datetime) -> None:
             runner.wake(job.lane)
     except LostRace as error:
         raise Refused("changed meanwhile, or another job transcodes the same video") from error
-
-
-def cancel(job: TranscodeJob, *, who: str, now: datetime) -> None:
-    """Stop a waiting job at once, ask the workers of an active one to stop. Raises Refused."""
-    if job.is_active and job.cancel_requested_at:
-        raise Refused("was asked to stop already")
-    if not job.can_cancel:
-        raise Refused(f"already {job.get_status_display().lower()}")
-    try:
-        job.cancel(who=who, now=now, why=f"Cancelled by {who}")
-    except LostRace as error:
-        raise Refused("has finished meanwhile") from error
 
 
 def clean_up(job: TranscodeJob) -> int:

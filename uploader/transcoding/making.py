@@ -20,6 +20,7 @@ from jobs.lifecycle import Status
 from jobs.running import Run, new_token
 from jobs.workers import process_id
 from uploader import library
+from uploader.checking import checked
 from uploader.probing import Unreadable
 from uploader.transcoding import live, packaging, sources, subtitles, workfiles
 from uploader.transcoding.cutting import Cut, cuts_of
@@ -41,13 +42,6 @@ log = logging.getLogger(__name__)
 
 # How often the leader looks whether other workers have finished their pieces.
 LOOK_SECONDS = 0.2
-
-
-class NotReady(JobError):
-    """The film's file cannot be transcoded."""
-
-    kind = ErrorKind.REJECTED
-    permanent = True
 
 
 class PiecesElsewhere(JobError):
@@ -75,18 +69,7 @@ def make_package(job: TranscodeJob, run: Run) -> None:
 def probe(job: TranscodeJob, run: Run) -> Source:
     """What is in the film's file now. Raises NotReady, SourceDamaged, LibraryUnavailable."""
     live.enter(job, run, Stage.PROBING)
-    video = job.video
-    if video is None:
-        raise NotReady("The video was deleted from the catalog.")
-    try:
-        library.complete(video.path)
-    except library.LibraryUnavailable:
-        # It says nothing about the file.
-        raise
-    except library.LibraryError:
-        pass  # told by readiness, with the video's name
-    if reason := video.readiness(timezone.now()):
-        raise NotReady(reason)
+    video = checked(job.video)
     # Before hours are spent on the pictures.
     texts = subtitles.prepare(video)
     run.save(subtitle_languages=[text.language for text in texts])
