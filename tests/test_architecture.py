@@ -93,3 +93,21 @@ def test_every_variable_of_the_example_is_read_somewhere() -> None:
     names = re.findall(r"^#?([A-Z_]{4,})=", example, re.MULTILINE)
     assert names
     assert [name for name in names if name not in source] == []
+
+
+def test_every_variable_the_settings_read_is_in_the_example() -> None:
+    read = r"(?:given|flag|seconds|whole|one_of|time_zone|folder|storage_url|database_url|env\.list|list_of_seconds)"
+    source = "".join(path.read_text() for path in (ROOT / "config" / "settings").glob("*.py"))
+    names = set(re.findall(read + r'\(\s*"([A-Z_]{4,})"', source))
+    assert len(names) > 50
+    # Each process is told by whoever starts it what it is.
+    names -= {"SLOTCAST_PROCESS"}
+    example = (ROOT / ".env.example").read_text()
+    assert [name for name in sorted(names) if not re.search(rf"^#?{name}=", example, re.MULTILINE)] == []
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    commands = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
+    assert len(commands) > 20
+    assert [name for name in sorted(commands) if f"`{name}" not in readme] == []
