@@ -95,6 +95,9 @@ def merge(job: TranscodeJob, run: Run, source: Source, rungs: list[Rung], making
 def hls_options(folder: Path, seconds: float) -> list[str]:
     folder.mkdir(parents=True)
     return [
+        # Picture and sound begin at the same moment; else each is moved by what its own coder needs ahead. Pictures
+        # say when they are shown without an edit list, of which not every player takes notice.
+        "-avoid_negative_ts", "disabled", "-hls_segment_options", "movflags=+negative_cts_offsets",
         "-c", "copy", "-f", "hls", "-hls_time", f"{seconds:.6f}", "-hls_list_size", "0",
         "-hls_playlist_type", "vod", "-hls_flags", "independent_segments", "-hls_segment_type", "fmp4",
         "-hls_fmp4_init_filename", "init.mp4", "-hls_segment_filename",
