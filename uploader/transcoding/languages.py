@@ -24,8 +24,9 @@ def tag_of(language: str) -> str:
 
 
 def name_of(tag: str) -> str:
-    """What speakers of the language call it: "Deutsch", "português (Brasil)"; "" without a tag."""
-    return langcodes.Language.get(tag).autonym().capitalize() if tag else ""
+    """What speakers of the language call it: "Deutsch", "Português (Brasil)"; "" without a tag."""
+    name = langcodes.Language.get(tag).autonym() if tag else ""
+    return name[:1].upper() + name[1:]
 
 
 def detected(text: str) -> str:
