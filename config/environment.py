@@ -98,6 +98,18 @@ def storage_url(name: str, default: str) -> str:
     raise BadVariable(name, url, "file:///path of a folder, or s3://bucket/prefix")
 
 
+def origins(name: str) -> list[str]:
+    """Sites, as a browser names them: scheme and host, comma-separated. Raises BadVariable."""
+    found = [part for each in given(name).split(",") if (part := each.strip().rstrip("/").lower())]
+    for each in found:
+        parts = urlsplit(each)
+        if parts.scheme not in ("https", "http") or f"{parts.scheme}://{parts.netloc}" != each or "@" in each:
+            raise BadVariable(
+                name, each, "addresses of sites without a path, such as https://films.example.com"
+            )
+    return found
+
+
 def folder(name: str, default: Path) -> Path:
     """A folder to write to, made when it is not there. Raises BadVariable."""
     path = Path(given(name, str(default)))

@@ -13,7 +13,7 @@ OWN = (
     "RECONCILE_", "ENCODING_", "LIBRARY_", "MEDIA_", "FETCH_", "OPENSUBTITLES_", "PIPELINE_",
     "JOBS_", "HISTORY_", "PUBLIC_URL",
     "PRE_UPLOAD_", "TRANSCODE_", "PUBLISH_", "CRON_", "DEMO", "DEBUG", "SECRET_KEY", "TIME_ZONE", "ALLOWED_HOSTS",
-    "STORAGE_", "DO_API_", "AWS_",
+    "STORAGE_", "DO_API_", "AWS_", "PLAYER_",
 )  # fmt: skip
 
 for name in list(os.environ):

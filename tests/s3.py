@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import secrets
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,8 @@ import boto3
 from botocore.config import Config
 
 from uploader.destinations import STORAGE_LIMITS, Destination
+
+DEPLOY = Path(__file__).resolve().parent.parent / "docs" / "deploy"
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,16 @@ class S3:
         self.client.create_bucket(Bucket=name)
         return name
 
+    def open_to(self, origin: str, bucket: str, prefix: str) -> None:
+        """Let everybody read, and players of `origin` too: by the files that docs/deploy gives operators."""
+        self.let_everybody_read(bucket, prefix)
+        rules = (DEPLOY / "bucket-cors.json").read_text().replace("https://films.example.com", origin)
+        self.client.put_bucket_cors(Bucket=bucket, CORSConfiguration=json.loads(rules))
+
+    def let_everybody_read(self, bucket: str, prefix: str) -> None:
+        policy = (DEPLOY / "bucket-policy.json").read_text().replace("my-space/films", f"{bucket}/{prefix}")
+        self.client.put_bucket_policy(Bucket=bucket, Policy=policy)
+
     def keys(self, bucket: str) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return sorted(each["Key"] for page in pages for each in page.get("Contents", ()))
@@ -63,6 +77,8 @@ def s3_server() -> Iterator[S3]:
             os.environ.get("SLOTCAST_TEST_S3_CA_FILE", ""),
         )
         return
+    # Without it every page of every site may read every bucket.
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)

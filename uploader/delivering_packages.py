@@ -184,7 +184,7 @@ def address_of(job: UploadJob, storage: Storage) -> str:
     """Where the master playlist is; empty in a folder, which has no address."""
     if not isinstance(storage.place, Bucket):
         return ""
-    return "/".join(filter(None, (storage.place.address, storage.place.prefix, job.s3_path)))[:500]
+    return storage.place.address_of(job.s3_path)[:500]
 
 
 def purge(job: UploadJob, storage: Storage) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.environment import flag, given, one_of, seconds, storage_url, whole
+from config.environment import flag, given, one_of, origins, seconds, storage_url, whole
 from config.settings.installation import SANDBOX_URL, VAR_DIR
 
 DAILYMOTION = {
@@ -46,6 +46,8 @@ STORAGE: dict[str, Any] = {
     "cdn_endpoint": given("SPACES_CDN_ENDPOINT_ID"),
     "cdn_token": given("DO_API_TOKEN"),
 }
+# Sites whose own players read packages straight from the bucket; doctor looks whether they can.
+PLAYER_ORIGINS = origins("PLAYER_ORIGINS")
 DIGITALOCEAN_API_URL = "https://api.digitalocean.com"
 
 # The stand-ins take the place of accounts in the demo.

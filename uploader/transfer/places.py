@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 
@@ -58,6 +58,10 @@ class Bucket:
         if self.is_virtual:
             return f"{parts.scheme}://{self.name}.{parts.netloc}"
         return f"{parts.scheme}://{parts.netloc}/{self.name}"
+
+    def address_of(self, key: str) -> str:
+        """Where one object is."""
+        return f"{self.address}/{quote('/'.join(filter(None, (self.prefix, key))))}"
 
 
 Place = Folder | Bucket

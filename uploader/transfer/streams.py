@@ -23,20 +23,25 @@ ANSWER_SECONDS = 120.0
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
 
 
+def tls_of(bucket: Bucket) -> ssl.SSLContext:
+    """Whom a connection to the bucket trusts."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    if bucket.ca_file:
+        context.load_verify_locations(bucket.ca_file)
+    if not bucket.checks_certificate:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 class Streams:
     """Connections to one bucket. May be shared between threads."""
 
     def __init__(self, bucket: Bucket, *, at_once: int) -> None:
         self.bucket = bucket
-        context = ssl.create_default_context(cafile=certifi.where())
-        if bucket.ca_file:
-            context.load_verify_locations(bucket.ca_file)
-        if not bucket.checks_certificate:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         self._pool = PoolManager(
             maxsize=at_once,
-            ssl_context=context,
+            ssl_context=tls_of(bucket),
             timeout=Timeout(connect=SEND_SECONDS, read=ANSWER_SECONDS),
             retries=False,
         )

@@ -22,7 +22,7 @@ from jobs import health
 from jobs.errors import JobError
 from uploader.destinations import Destination
 from uploader.transcoding.ffmpeg import program
-from uploader.transfer import places
+from uploader.transfer import openness, places
 from uploader.transfer.storage import Storage
 
 LITTLE_SPACE_BYTES = 2_000_000_000
@@ -133,13 +133,15 @@ def transcoding() -> Iterator[Finding]:
 
 def storage(*, offline: bool) -> Iterator[Finding]:
     """Where packages of HLS go: can it be written, read and cleared?"""
+    players: list[Finding] = []
     try:
         place = places.of_environment()
         found = str(place)
         if isinstance(place, places.Folder) or not offline:
             with Storage(place) as opened:
                 opened.identify()
-            found = f"{place}, takes and gives files"
+                found = f"{place}, takes and gives files"
+                players = list(players_elsewhere(opened))
     except JobError as error:
         fix = "Correct STORAGE_URL and the SPACES_ variables in .env, then run doctor again."
         yield Finding("Storage", str(error), fix)
@@ -150,8 +152,29 @@ def storage(*, offline: bool) -> Iterator[Finding]:
             f"{found}; its certificate is not checked",
             "Take SPACES_TLS_VERIFY=0 out of .env; name the file of its authority in SPACES_CA_FILE.",
         )
-        return
-    yield Finding("Storage", found)
+    else:
+        yield Finding("Storage", found)
+    yield from players
+
+
+def players_elsewhere(storage: Storage) -> Iterator[Finding]:
+    """Can the players of PLAYER_ORIGINS read packages? Slotcast's own gets them through the web process."""
+    for origin in settings.PLAYER_ORIGINS:
+        name = f"Players of {origin}"
+        if not isinstance(storage.place, places.Bucket):
+            yield Finding(name, "cannot read a folder of this machine", "Choose a bucket by STORAGE_URL.")
+            continue
+        reading = openness.read_for(storage, origin)
+        if not reading.is_public:
+            found = f"get nothing from the bucket, which answers {reading.status} to who has no keys"
+            yield Finding(name, found, "Let everybody read it: docs/deploy/bucket-policy.json.")
+        elif not reading.is_shared:
+            found = (
+                "get nothing: the bucket has no CORS rule for them, so their browsers keep the answer back"
+            )
+            yield Finding(name, found, "Give the bucket a rule: docs/deploy/bucket-cors.json.")
+        else:
+            yield Finding(name, "can read the bucket")
 
 
 def people() -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import pytest
 import requests
 from django.core.management import call_command
 
-from config.environment import BadVariable, storage_url
+from config.environment import BadVariable, origins, storage_url
 from tests.conftest import NOW
 from tests.s3 import S3, Trouble, make_storage
 from uploader.destinations import Destination, ensure_storage
@@ -210,6 +210,54 @@ def test_doctor_says_what_the_storage_lacks(
     [finding] = [each for each in json.loads(out.getvalue()) if each["what"] == "Storage"]
     assert wanted in finding["found"] and "STORAGE_URL" in finding["fix"]
     assert "hidden" not in out.getvalue()
+
+
+def test_doctor_says_whether_players_of_other_sites_can_read_the_bucket(
+    settings: Any, s3: S3, bucket: str, db: None
+) -> None:
+    settings.STORAGE = {
+        **settings.STORAGE, "url": f"s3://{bucket}/films", "key": s3.key, "secret": s3.secret, "region": "us-east-1",
+        "endpoint": s3.url,
+    }  # fmt: skip
+    settings.PLAYER_ORIGINS = ["https://films.example.com"]
+
+    def finding() -> dict[str, str]:
+        out = io.StringIO()
+        with pytest.raises(SystemExit):
+            call_command("doctor", "--json", stdout=out)
+        [found] = [each for each in json.loads(out.getvalue()) if each["what"].startswith("Players of")]
+        return dict(found)
+
+    assert "answers 403" in finding()["found"] and "bucket-policy.json" in finding()["fix"]
+    s3.let_everybody_read(bucket, "films")
+    assert "no CORS rule" in finding()["found"] and "bucket-cors.json" in finding()["fix"]
+    s3.open_to("https://other.example.com", bucket, "films")
+    assert "no CORS rule" in finding()["found"]
+    s3.open_to("https://films.example.com", bucket, "films")
+    assert finding() == {
+        "what": "Players of https://films.example.com",
+        "found": "can read the bucket",
+        "fix": "",
+    }
+    assert s3.keys(bucket) == []
+
+
+def test_players_of_other_sites_need_a_bucket(settings: Any, tmp_path: Path, db: None) -> None:
+    settings.STORAGE = {**settings.STORAGE, "url": (tmp_path / "storage").as_uri()}
+    settings.PLAYER_ORIGINS = ["https://films.example.com"]
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("doctor", stdout=out)
+    assert "Players of https://films.example.com: cannot read a folder of this machine" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "given", ["films.example.com", "https://films.example.com/watch", "https://a@b", "ftp://x"]
+)
+def test_what_is_no_site_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("PLAYER_ORIGINS", f"https://ok.example.com, {given}")
+    with pytest.raises(BadVariable, match="PLAYER_ORIGINS"):
+        origins("PLAYER_ORIGINS")
 
 
 @pytest.mark.parametrize(
