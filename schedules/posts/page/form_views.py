@@ -21,7 +21,8 @@ from schedules.posts.page import dry_run, zones
 from schedules.posts.page.cards import AccountCard
 from schedules.posts.page.choices import day_of
 from schedules.posts.page.details import Details
-from schedules.posts.page.form import PostForm, of_file
+from schedules.posts.page.form import PostForm
+from schedules.posts.page.form_videos import of_file
 from schedules.posts.page.hands import MAY_ADD, MAY_POST, found, name_of
 from schedules.posts.scheduling import Refused
 from schedules.posts.sources import SUFFIXES, BadSource
