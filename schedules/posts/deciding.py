@@ -54,14 +54,7 @@ def refuse_move(post: ScheduledPost, scheduled_for: datetime | None, *, now: dat
 
 def retry(post: ScheduledPost, *, who: str, now: datetime) -> None:
     """Try what failed again at its own moment; where OnlySocial never answered, ask it again. Raises Refused."""
-    if post.status not in (PostStatus.FAILED, PostStatus.CANCELLED):
-        raise Refused(
-            f"it is {post.get_status_display().lower()}; only failed or cancelled posts are retried."
-        )
-    refuse_while_held(post, now=now)
-    refuse_published(post)
-    if not post.is_accepted and post.is_past_grace(now):
-        raise Refused("its moment has passed: publish it now, or move it to another moment.")
+    refuse_retry(post, now=now)
     with decided(post):
         open_again(post, post.scheduled_for, time_zone=post.time_zone, who=who, now=now)
         go_on(post, now=now)
@@ -69,11 +62,7 @@ def retry(post: ScheduledPost, *, who: str, now: datetime) -> None:
 
 def cancel(post: ScheduledPost, *, who: str, now: datetime) -> None:
     """It is not published; its upload stops, its draft is taken off the platform. Raises Refused."""
-    refuse_while_held(post, now=now)
-    if post.status not in (PostStatus.PENDING, PostStatus.MEDIA_UPLOADED, PostStatus.FAILED):
-        raise Refused(f"it is {post.get_status_display().lower()} already.")
-    if post.is_open and post.publish_intended_at is not None:
-        raise Refused("OnlySocial was asked to publish it already; that cannot be taken back.")
+    refuse_cancel(post, now=now)
     with decided(post):
         post.cancel(who=who, now=now)
         for video in post.videos.filter(job__status__in=("waiting", "active")).select_related("job"):
@@ -93,9 +82,7 @@ def edit(
     account: SocialAccount | None = None,
 ) -> None:
     """Another text, type, or account of the same destination. Raises Refused."""
-    refuse_while_held(post, now=now)
-    if not post.is_open or post.publish_intended_at is not None:
-        raise Refused(f"it is {post.get_status_display().lower()}; only waiting posts are edited.")
+    refuse_edit(post, now=now)
     changes: dict[str, Any] = {}
     if caption is not None and caption != post.caption:
         changes["caption"] = caption
@@ -169,6 +156,34 @@ def go_on(post: ScheduledPost, *, now: datetime) -> None:
             media.begin_next(post, now=now)
     elif post.take_at is not None and post.take_at <= now:
         runner.wake("publish")
+
+
+def refuse_retry(post: ScheduledPost, *, now: datetime) -> None:
+    """The dry run of `retry`: raises Refused for whatever it would."""
+    if post.status not in (PostStatus.FAILED, PostStatus.CANCELLED):
+        raise Refused(
+            f"it is {post.get_status_display().lower()}; only failed or cancelled posts are retried."
+        )
+    refuse_while_held(post, now=now)
+    refuse_published(post)
+    if not post.is_accepted and post.is_past_grace(now):
+        raise Refused("its moment has passed: publish it now, or move it to another moment.")
+
+
+def refuse_cancel(post: ScheduledPost, *, now: datetime) -> None:
+    """The dry run of `cancel`: raises Refused for whatever it would."""
+    refuse_while_held(post, now=now)
+    if post.status not in (PostStatus.PENDING, PostStatus.MEDIA_UPLOADED, PostStatus.FAILED):
+        raise Refused(f"it is {post.get_status_display().lower()} already.")
+    if post.is_open and post.publish_intended_at is not None:
+        raise Refused("OnlySocial was asked to publish it already; that cannot be taken back.")
+
+
+def refuse_edit(post: ScheduledPost, *, now: datetime) -> None:
+    """Raises Refused for a post that nobody may edit any more."""
+    refuse_while_held(post, now=now)
+    if not post.is_open or post.publish_intended_at is not None:
+        raise Refused(f"it is {post.get_status_display().lower()}; only waiting posts are edited.")
 
 
 def refuse_while_held(post: ScheduledPost, *, now: datetime) -> None:

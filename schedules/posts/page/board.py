@@ -110,7 +110,7 @@ class PostBoard:
         return self.cards_of(rows.order_by("scheduled_for", "pk")[:MOST_POSTS])
 
     def cards_of(self, rows: object) -> list[PostCard]:
-        return [PostCard(post, self.zone, self.risks.get(post.pk, [])) for post in rows]  # type: ignore[attr-defined]
+        return [PostCard(post, self.zone, self.now, self.risks.get(post.pk, [])) for post in rows]  # type: ignore[attr-defined]
 
     @cached_property
     def cards(self) -> list[PostCard]:
@@ -239,7 +239,7 @@ class PostBoard:
     def endangered(self) -> list[PostCard]:
         """Posts at risk, the earliest first."""
         return [
-            PostCard(post, self.zone, found)
+            PostCard(post, self.zone, self.now, found)
             for post, found in sorted(self.at_risk.items(), key=lambda item: moment_of(item[0]))
         ]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from jobs.errors import ErrorKind
-from schedules.posts import board
+from schedules.posts import board, deciding
 from schedules.posts.explaining import Risk
 from schedules.posts.models import PostStatus, ScheduledPost
 from schedules.posts.page import zones
@@ -20,6 +21,7 @@ from uploader.upload_jobs import UploadJob
 # A difference below this is none that a person would call late.
 ON_TIME_SECONDS = 1.0
 HUES = 8
+LONGEST_TITLE = 120
 PROVIDERS = {
     "facebook_page": "Facebook", "facebook_group": "Facebook group", "instagram_direct": "Instagram",
     "tiktok": "TikTok", "youtube": "YouTube", "linkedin": "LinkedIn", "linkedin_page": "LinkedIn page",
@@ -65,6 +67,7 @@ class PhaseMark:
 class PostCard:
     post: ScheduledPost
     zone: ZoneInfo
+    now: datetime
     risks: list[Risk] = field(default_factory=list)
 
     @cached_property
@@ -111,12 +114,7 @@ class PostCard:
 
     @cached_property
     def title(self) -> str:
-        """The first line of its caption, else the name of its first video."""
-        first = next((line.strip() for line in self.post.caption.splitlines() if line.strip()), "")
-        if first:
-            return first[:120]
-        videos = list(self.post.videos.all())
-        return videos[0].filename if videos else f"Post {self.post.pk}"
+        return title_of(self.post)
 
     @property
     def type(self) -> str:
@@ -141,29 +139,40 @@ class PostCard:
         return self.job.progress if self.job is not None else 0
 
     @property
-    def is_movable(self) -> bool:
-        """May it be given another moment, as far as can be told from its row?"""
-        return self.post.status != PostStatus.PUBLISHED and self.state != "publishing"
-
-    @property
-    def is_editable(self) -> bool:
-        return self.post.is_open and self.state != "publishing"
-
-    @property
     def is_open(self) -> bool:
         return self.post.is_open
+
+    # ---------------------------------------------------------------- what is offered: nothing that is refused
+
+    @cached_property
+    def is_movable(self) -> bool:
+        return self._may(lambda: deciding.refuse_move(self.post, self.now, now=self.now))
 
     @property
     def can_publish_now(self) -> bool:
         return self.is_movable
 
     @property
+    def is_editable(self) -> bool:
+        return self._may(lambda: deciding.refuse_edit(self.post, now=self.now))
+
+    @cached_property
     def can_retry(self) -> bool:
-        return self.state in ("failed", "cancelled")
+        return self._may(lambda: deciding.refuse_retry(self.post, now=self.now))
 
     @property
     def can_cancel(self) -> bool:
-        return self.is_editable or self.state in ("failed", "missed")
+        return self._may(lambda: deciding.refuse_cancel(self.post, now=self.now))
+
+    @staticmethod
+    def _may(refuse: Callable[[], None]) -> bool:
+        try:
+            refuse()
+        except deciding.Refused:
+            return False
+        return True
+
+    # ---------------------------------------------------------------- in words
 
     @property
     def late(self) -> str:
@@ -179,6 +188,15 @@ class PostCard:
         """All of it in a sentence, for those who hear the page."""
         at_risk = f", at risk: {self.risks[0].sentence}" if self.risks else ""
         return f"{self.clock}, {self.title}, {self.post.account}, {self.word.lower()}{at_risk}"
+
+
+def title_of(post: ScheduledPost) -> str:
+    """The first line of its caption, else the name of its first video."""
+    first = next((line.strip() for line in post.caption.splitlines() if line.strip()), "")
+    if first:
+        return first if len(first) <= LONGEST_TITLE else f"{first[: LONGEST_TITLE - 1].rstrip()}…"
+    videos = list(post.videos.all())
+    return videos[0].filename if videos else f"Post {post.pk}"
 
 
 def state_of(post: ScheduledPost) -> str:

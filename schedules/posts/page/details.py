@@ -25,7 +25,7 @@ class Details:
 
     @cached_property
     def card(self) -> PostCard:
-        return PostCard(self.post, self.zone, self.risks)
+        return PostCard(self.post, self.zone, self.now, self.risks)
 
     @cached_property
     def story(self) -> Story:
@@ -35,10 +35,21 @@ class Details:
     def videos(self) -> list[PostVideo]:
         return list(self.post.videos.all())
 
+    @property
+    def video_rows(self) -> list[tuple[PostVideo, str]]:
+        """(video, why it cannot be played)"""
+        return [(video, self.unplayable(video)) for video in self.videos]
+
+    @staticmethod
+    def unplayable(video: PostVideo) -> str:
+        why = explaining.missing_file(video)
+        return "The file is no longer here; OnlySocial has it." if why and video.media_id else why
+
     @cached_property
     def why(self) -> str:
-        """Why it is not published; empty: it is."""
-        return explaining.why_not_published(self.post, self.now)
+        """Why it is not published; empty: it is, or what puts it at risk says the same."""
+        why = explaining.why_not_published(self.post, self.now)
+        return "" if why in {risk.sentence for risk in self.risks} else why
 
     @cached_property
     def risks(self) -> list[Risk]:
@@ -93,7 +104,13 @@ class Details:
     @property
     def missed_after(self) -> datetime | None:
         post = self.post
-        return post.scheduled_for + grace() if post.scheduled_for and post.is_open else None
+        is_due = post.is_open and post.publish_intended_at is None
+        return post.scheduled_for + grace() if post.scheduled_for and is_due else None
+
+    @property
+    def remote_word(self) -> str:
+        """What OnlySocial says it is."""
+        return self.post.remote_status.replace("_", " ")
 
     @property
     def is_overdue(self) -> bool:

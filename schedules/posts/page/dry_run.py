@@ -11,7 +11,8 @@ from schedules.posts import deciding, explaining
 from schedules.posts.media import Speed
 from schedules.posts.models import PREPARE, PostStatus, ScheduledPost
 from schedules.posts.page import zones
-from schedules.posts.page.cards import PostCard
+from schedules.posts.page.cards import state_of, title_of
+from schedules.posts.page.choices import STATES
 from uploader.social_accounts import SocialAccount
 
 # Two posts of one account so close together take the viewers from each other.
@@ -64,7 +65,7 @@ def of_move(post: ScheduledPost, wall: zones.Wall | None, *, viewer: ZoneInfo, n
         return found
     found.say("plain", what_moves(post, wall.at, viewer))
     if not post.is_open:
-        found.say("plain", f"It is {PostCard(post, viewer).word.lower()} now and is scheduled again.")
+        found.say("plain", f"It is {STATES[state_of(post)].lower()} now and is scheduled again.")
     of_time(found, post, wall.at, now=now)
     of_neighbours(found, post.account, wall.at, viewer, but=[post.pk])
     of_account(found, post.account, now=now)
@@ -149,7 +150,7 @@ def of_neighbours(
     if not near:
         return
     names = [
-        f"{zones.spoken(other.scheduled_for, viewer)} “{PostCard(other, viewer).title[:40]}”"
+        f"{zones.spoken(other.scheduled_for, viewer)} “{title_of(other)[:40]}”"
         for other in near[:MOST_NEIGHBOURS]
         if other.scheduled_for
     ]

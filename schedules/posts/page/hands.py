@@ -20,7 +20,7 @@ from schedules.posts import deciding
 from schedules.posts.models import ScheduledPost
 from schedules.posts.page import zones
 from schedules.posts.page.board import PostBoard
-from schedules.posts.page.cards import PostCard
+from schedules.posts.page.cards import title_of
 from schedules.posts.page.choices import Choice
 from schedules.posts.page.details import Details
 
@@ -82,4 +82,4 @@ def refused_as(post: ScheduledPost, what: str) -> Iterator[None]:
 
 
 def name_of(post: ScheduledPost) -> str:
-    return f"“{PostCard(post, zones.named('UTC')).title[:60]}” on {post.account}"
+    return f"“{title_of(post)[:60]}” on {post.account}"

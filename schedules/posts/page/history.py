@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from jobs.events import Event
 from schedules.chronicle import WORDS, Told, person
 from schedules.posts import board
 from schedules.posts.models import ScheduledPost
-from schedules.posts.models import stamp as stamped
 from uploader.upload_jobs import UploadJob
 
 POST = ScheduledPost._meta.label_lower
@@ -130,7 +129,8 @@ class Story:
         if event.type == "completed" and (video := self.videos.get(event.subject_id)):
             return f"media id {video.media_id}" if video.media_id else event.why
         if event.type == "publish_accepted" and post.publish_accepted_at:
-            return f"{event.why}, answered {stamped(post.publish_accepted_at)}"
+            answered = post.publish_accepted_at.astimezone(UTC)
+            return f"{event.why}, answered at {answered:%H:%M:%S.%f}"[:-3] + " UTC"
         if event.type == "published":
             return post.remote_url
         return event.why

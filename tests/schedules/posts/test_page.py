@@ -20,6 +20,7 @@ from django.utils import timezone
 from jobs import events
 from jobs.errors import ErrorKind
 from schedules.posts.models import PostStatus, ScheduledPost
+from tests.conftest import NOW
 from tests.schedules.conftest import FACEBOOK, LOST, YOUTUBE, MakePost, fresh
 from uploader.destinations import Destination
 from uploader.social_accounts import SocialAccount
@@ -312,6 +313,61 @@ def test_a_post_is_at_risk_before_its_time_with_the_cause(
     assert "Needs a hand 2" in text_of(page)
     only = operator_client.get("/posts/?view=list&risk=1").content.decode().split('id="part-calendar"')[1]
     assert "Gone" in only and "Lost" in only and "Fine" not in only
+
+
+def test_a_missing_video_is_told_in_place_of_its_player(
+    operator_client: Client, make_post: MakePost, library: Path
+) -> None:
+    post = make_post(videos=2)
+    path = post.videos.get(position=1).library_path
+    (library / path).unlink()
+    page = operator_client.get(f"/posts/{post.pk}/").content.decode()
+    assert 'id="player-1"' not in page and 'id="player-2"' in page
+    assert f"File missing at {path}" in page.split('id="video-1"')[1].split("</section>")[0]
+
+
+def offered(page: HttpResponse, post: ScheduledPost) -> set[str]:
+    """What the page and its list of what needs a hand offer to do with a post."""
+    verbs = re.findall(rf'"/posts/{post.pk}/(\w+)/"', page.content.decode())
+    return {verb for verb in verbs if verb in ("move", "now", "retry", "cancel", "edit")}
+
+
+@pytest.mark.parametrize(
+    ("what", "may"),
+    [
+        ({}, {"move", "now", "edit", "cancel"}),
+        ({"remote_status": "needs_approval", "publish_intended_at": NOW}, set()),
+        ({"status": "FAILED", "error_kind": "missed"}, {"move", "now", "cancel"}),
+        ({"status": "FAILED", "error_kind": "rejected", "remote_status": "partly_published"}, {"cancel"}),
+        ({"status": "FAILED", "error_kind": "outcome_unknown", "publish_intended_at": NOW,
+          "publish_accepted_at": NOW}, {"retry", "cancel"}),
+        ({"status": "PUBLISHED", "published_at": NOW}, set()),
+    ],
+    ids=["waits", "needs-approval", "missed", "partly-published", "outcome-unknown", "published"],
+)  # fmt: skip
+def test_nothing_is_offered_that_would_be_refused(
+    operator_client: Client, uploaded_post: MakePost, what: dict[str, Any], may: set[str]
+) -> None:
+    post = uploaded_post(at=timezone.now() + timedelta(hours=1 if not what else -1))
+    ScheduledPost.objects.filter(pk=post.pk).update(**what)
+    assert offered(operator_client.get(f"/posts/{post.pk}/"), post) == may
+    attention = operator_client.get("/posts/")
+    assert offered(attention, post) <= may
+
+
+def test_a_cause_is_told_once(operator_client: Client, uploaded_post: MakePost) -> None:
+    post = uploaded_post(at=timezone.now() - timedelta(minutes=1))
+    ScheduledPost.objects.filter(pk=post.pk).update(
+        remote_status="needs_approval", publish_intended_at=NOW, publish_accepted_at=NOW
+    )
+    page = text_of(operator_client.get(f"/posts/{post.pk}/"))
+    assert page.count("OnlySocial waits for somebody to approve the post there.") == 1
+
+
+def test_a_title_that_is_cut_says_so(operator_client: Client, make_post: MakePost) -> None:
+    make_post(caption="Fog " * 60, at=DAY)
+    page = text_of(operator_client.get("/posts/?view=list&on=2027-06-16"))
+    assert re.search(r"(Fog ){20,30}Fog…", page)
 
 
 def lost(workspace: Destination) -> SocialAccount:
