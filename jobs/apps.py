@@ -7,8 +7,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        from jobs import notifying, runner, tallies, throughput, ticker
-        from jobs.pipeline import outcomes, timetable, totals
+        from jobs import notifying, runner, tallies, throughput, ticker, tidying
+        from jobs.pipeline import outcomes, pruning, timetable, totals
 
         post_migrate.connect(tallies.install, dispatch_uid="tallies")
         ticker.register("tallies", tallies.merge, every_seconds=20)
@@ -17,3 +17,5 @@ class JobsConfig(AppConfig):
         outcomes.listen()
         ticker.register("pipeline schedules", timetable.tick, every_seconds=1)
         ticker.register("pipeline totals", totals.count_up, every_seconds=2)
+        tidying.register("pipeline jobs", pruning.drop_finished)
+        tidying.register("lines of history", tidying.drop_history)

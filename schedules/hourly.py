@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from jobs import runner
 from jobs.errors import ErrorKind, LostRace
+from jobs.tidying import Round
 from schedules.decisions import retry
 from schedules.planning import is_late
 from schedules.refusals import Refused
@@ -129,6 +130,11 @@ def reset_stuck(now: datetime) -> list[ScheduledUpload]:
             continue
         reset.append(row)
     return reset
+
+
+def archive_old(round_: Round) -> int:
+    """The rule of the clean-up (seed 000: “Archive completed uploads older than 30 days”)."""
+    return archive(round_.now, days=round_.days.queue) if round_.days.queue else 0
 
 
 def archive(now: datetime, *, days: int = 30) -> int:

@@ -6,14 +6,19 @@ class UploaderConfig(AppConfig):
     verbose_name = "Catalog and uploads"
 
     def ready(self) -> None:
-        from jobs import ticker
+        from jobs import ticker, tidying
         from uploader import package_uploads as package_uploads  # it connects itself
         from uploader import social_accounts
         from uploader.manager import announcing as announcing  # it connects itself
-        from uploader.manager import tidying
-        from uploader.transcoding import outcomes, workfiles
+        from uploader.manager import tidying as jobs_tidying
+        from uploader.transcoding import outcomes, spent, workfiles
 
         ticker.register("social accounts", social_accounts.sync_due, every_seconds=30)
-        ticker.register("transcoding files", workfiles.sweep, every_seconds=900)
-        ticker.register("clean-up", tidying.tidy, every_seconds=3600)
+        tidying.register(
+            "folders of transcodings that no job needs",
+            lambda round_: workfiles.sweep(round_.now),
+            every_seconds=900,
+        )
+        tidying.register("packages here that are in the storage, or broken", spent.remove_spent)
+        jobs_tidying.register()
         outcomes.connect()

@@ -50,6 +50,10 @@ WORKER_GRACE_SECONDS = seconds("WORKER_GRACE_SECONDS", 4, may_be_zero=True)
 JOBS_LISTED_DAYS = whole("JOBS_LISTED_DAYS", 90, least=0, most=36_500)
 # Temporary files of failed and cancelled jobs; afterwards they cannot be retried without transcoding again.
 JOBS_FILES_DAYS = whole("JOBS_FILES_DAYS", 7, least=0, most=36_500)
-# Rows that have left the list and prove nothing, and the history of everything.
+# Finished packages on this machine, after all of them was uploaded; players read them from the storage.
+PACKAGES_KEPT_DAYS = whole("PACKAGES_KEPT_DAYS", 7, least=0, most=36_500)
+# Completed rows of the hourly queue; the upload jobs stay.
+QUEUE_KEPT_DAYS = whole("QUEUE_KEPT_DAYS", 30, least=0, most=36_500)
+# Rows that have left the list and prove nothing; the history of everything, and finished pipeline jobs.
 JOBS_KEPT_DAYS = whole("JOBS_KEPT_DAYS", 365, least=0, most=36_500)
 HISTORY_KEPT_DAYS = whole("HISTORY_KEPT_DAYS", 365, least=0, most=36_500)

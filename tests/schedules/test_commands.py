@@ -131,7 +131,10 @@ def test_prune_drops_old_rows_and_events_and_keeps_the_proof(
     [row] = scheduling.schedule_series(make_series("Harbour", 1), destination, who="olga", now=past)
     decisions.upload_now(row, who="olga", now=past)
     finish(hourly.tick(past)[0], now=past)
-    assert int(run("prune", "--days", "30")[-1]) > 1
+    lines = run("prune", "--days", "30")
+    assert "1 completed rows of the hourly queue" in lines
+    assert any(line.endswith(" lines of history") for line in lines)
+    assert int(lines[-1]) > 1
     assert not ScheduledUpload.objects.exists()
     assert not Event.objects.filter(at__lte=past).exists()
     assert UploadJob.objects.get().status == "completed"

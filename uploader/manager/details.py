@@ -15,7 +15,7 @@ from jobs.events import Event
 from jobs.history import history_html
 from jobs.lifecycle import Status
 from jobs.staff_pages import spoken_length
-from uploader.explaining import why_not_running
+from uploader.explaining import local, why_not_running
 from uploader.manager.answers import bucket_of
 from uploader.manager.board import sendings_of
 from uploader.manager.cards import Card, Sending
@@ -133,6 +133,7 @@ class Details:
         if isinstance(job, TranscodeJob):
             facts: list[tuple[str, Any]] = [
                 ("Package", job.package_path),
+                ("No longer here since", local(job.package_removed_at) if job.package_removed_at else ""),
                 ("Files", f"{job.package_files:,}" if job.package_files else ""),
                 ("Bytes", job.package_bytes),
                 ("Subtitles", ", ".join(map(str, job.subtitle_languages))),

@@ -86,6 +86,8 @@ class TranscodeJob(TendedJob):
 
     # The finished package: below TRANSCODE_ROOT.
     package_path = models.CharField(max_length=300, blank=True, editable=False)
+    # When its folder here was removed, all of it being in the storage.
+    package_removed_at = models.DateTimeField(null=True, blank=True, editable=False)
     package_bytes = models.BigIntegerField(default=0, editable=False)
     package_files = models.PositiveIntegerField(default=0, editable=False)
     subtitle_languages = models.JSONField(default=list, blank=True, editable=False)
@@ -161,7 +163,7 @@ class TranscodeJob(TendedJob):
 
     @property
     def package_root(self) -> Path | None:
-        """The folder of the finished package; None while there is none."""
+        """The folder of the finished package, also when that was removed; None while there is none."""
         return Path(settings.TRANSCODE_ROOT) / self.package_path if self.package_path else None
 
     # ---------------------------------------------------------------- its life

@@ -116,6 +116,13 @@ def sweep(now: datetime) -> int:
     return len(orphans)
 
 
+def jobs_of_packages() -> list[TranscodeJob]:
+    """The jobs whose packages lie on this machine."""
+    root = Path(settings.TRANSCODE_ROOT)
+    films = _folders(root / PACKAGES)
+    return [job for film in films for package in _folders(film) if (job := _job_of(package, root))]
+
+
 def unnamed(root: Path, film: Path) -> list[Path]:
     """Packages of the folder `film`, whole or not, that no job names."""
     # One that is being made has a longer name: see `appearing`.

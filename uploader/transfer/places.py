@@ -77,6 +77,11 @@ def of_environment() -> Place:
             raise NotAPlace(
                 f"STORAGE_URL is “{given['url']}”; give the whole path: file:///srv/storage, with three slashes."
             )
+        if path.resolve().is_relative_to(Path(settings.TRANSCODE_ROOT).resolve()):
+            raise NotAPlace(
+                f"STORAGE_URL is “{given['url']}”, inside of TRANSCODE_ROOT, where packages are removed once they "
+                "are in the storage: give a folder elsewhere."
+            )
         return Folder(path)
     return bucket(
         name=parts.netloc,

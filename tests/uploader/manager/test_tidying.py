@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from jobs import ticker
+from jobs import ticker, tidying
 from jobs.events import Event
+from jobs.tidying import Round
 from tests.conftest import NOW
 from tests.uploader.manager.rows import account, episode, film, transcoding, upload
-from uploader.manager.tidying import tidy
 from uploader.upload_jobs import UploadJob, delivered
 
 pytestmark = pytest.mark.django_db
@@ -23,8 +23,13 @@ OLD = NOW - timedelta(days=100)
 def days(settings: Any, tmp_path: Path) -> Path:
     settings.JOBS_LISTED_DAYS, settings.JOBS_FILES_DAYS = 90, 7
     settings.JOBS_KEPT_DAYS = settings.HISTORY_KEPT_DAYS = 365
+    settings.PACKAGES_KEPT_DAYS = 7
     settings.TRANSCODE_ROOT = tmp_path / "transcoding"
     return settings.TRANSCODE_ROOT
+
+
+def tidy(now: Any) -> dict[str, int]:
+    return tidying.tidy(Round(now))
 
 
 def listed() -> set[int]:
@@ -40,11 +45,11 @@ def test_old_jobs_leave_the_list_but_a_failure_stays_until_somebody_took_care_of
     ]
     handled = upload(episode(5), "failed", finished_at=OLD, handled_at=OLD)
     old = transcoding(film(), "cancelled", finished_at=OLD)
-    assert tidy(NOW)["cleared"] == 3
+    assert tidy(NOW)["jobs taken off the list"] == 3
     assert listed() == {job.pk for job in stays}
     old.refresh_from_db()
     assert old.cleared_at == NOW
-    assert tidy(NOW)["cleared"] == 0
+    assert tidy(NOW)["jobs taken off the list"] == 0
     assert delivered(episode(1), account()) == done
     assert UploadJob.objects.filter(pk=handled.pk).exists()
 
@@ -67,9 +72,9 @@ def test_files_of_failures_go_after_their_days(days: Path) -> None:
         rendition("SD", "completed", finished_at=week_ago),
         rendition("UHD", "waiting"),
     ]
-    assert tidy(NOW)["files"] == 1
+    assert tidying.follow("temporary files of failed or cancelled jobs", Round(NOW)) == 1
     assert not old.exists() and all(folder.exists() for folder in kept)
-    assert tidy(NOW)["files"] == 0
+    assert tidying.follow("temporary files of failed or cancelled jobs", Round(NOW)) == 0
 
 
 def test_only_rows_that_prove_nothing_are_dropped_in_the_end() -> None:
@@ -85,7 +90,7 @@ def test_only_rows_that_prove_nothing_are_dropped_in_the_end() -> None:
     Event.objects.create(at=long_ago, type="failed")
     recent = Event.objects.create(at=OLD, type="failed")
     done = tidy(NOW)
-    assert (done["rows"], done["events"]) == (1, 1)
+    assert (done["video jobs that proved nothing"], done["lines of history"]) == (1, 1)
     assert set(UploadJob.objects.values_list("pk", flat=True)) == {job.pk for job in kept}
     assert Event.objects.filter(pk=recent.pk).exists()
 
@@ -93,9 +98,19 @@ def test_only_rows_that_prove_nothing_are_dropped_in_the_end() -> None:
 def test_nothing_goes_where_the_settings_say_never(settings: Any) -> None:
     settings.JOBS_LISTED_DAYS = settings.JOBS_FILES_DAYS = 0
     settings.JOBS_KEPT_DAYS = settings.HISTORY_KEPT_DAYS = 0
-    upload(episode(1), "completed", finished_at=NOW - timedelta(days=4000))
-    assert tidy(NOW) == {"cleared": 0, "files": 0, "rows": 0, "events": 0}
+    settings.PACKAGES_KEPT_DAYS = settings.QUEUE_KEPT_DAYS = 0
+    long_ago = NOW - timedelta(days=4000)
+    upload(episode(1), "completed", finished_at=long_ago)
+    upload(episode(2), "failed", finished_at=long_ago, cleared_at=long_ago)
+    Event.objects.create(at=long_ago, type="failed")
+    assert set(tidy(NOW).values()) == {0}
 
 
-def test_it_is_a_duty_of_the_ticker() -> None:
-    assert ticker._duties["clean-up"].do is tidy
+def test_every_rule_is_a_duty_of_the_ticker() -> None:
+    assert set(tidy(NOW)) == {
+        name.removeprefix("clean-up: ") for name in ticker._duties if name.startswith("clean-up: ")
+    }
+    old = upload(episode(), "completed", finished_at=OLD)
+    ticker._duties["clean-up: jobs taken off the list"].do(NOW)
+    old.refresh_from_db()
+    assert old.cleared_at == NOW
