@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 
 from jobs.lifecycle import Status
+from jobs.pages import whole
+from jobs.pipeline import lineage
 from jobs.pipeline.lineage import Relation
 from jobs.pipeline.pipeline_jobs import JobType, PipelineJob
 from schedules.posts.videos import PostVideo
 from uploader import library
-from uploader.catalog import Episode
+from uploader.catalog import Episode, Series
 from uploader.pipeline.matches import Match, MatchStatus
 from uploader.upload_jobs import PACKAGE_TYPES, UploadJob, UploadType
 
@@ -58,7 +60,8 @@ def scraped(episode: Episode) -> Iterator[Step]:
     )
     segments = [match.segment for match in found[:MOST] if match.segment]
     for segment in segments:
-        about = PipelineJob.objects.filter(job_type=JobType.SCRAPE, segment=segment).order_by("-pk").first()
+        scrapes = PipelineJob.objects.filter(job_type=JobType.SCRAPE).order_by("-pk")
+        about = scrapes.filter(segment=segment).first() or scrapes.filter(edition=segment.edition_id).first()
         is_there = segment.fetched_at is not None
         yield Step(
             "Scraped", "done" if is_there else "waiting", f"{segment.edition.work}, {segment}", segment.fetched_at,
@@ -154,17 +157,29 @@ def _told(job: UploadJob | object) -> str:
     return f"{status}: {message}" if message and getattr(job, "status", "") != Status.COMPLETED else status
 
 
-def relations_of(job: PipelineJob) -> Iterable[Relation]:
-    """Of a run about a segment the episodes it is, of one about a work the series."""
-    accepted = Match.objects.filter(status=MatchStatus.ACCEPTED)
-    if job.segment_id:
-        for match in accepted.filter(segment=job.segment_id).select_related(
-            "episode__series", "episode__season"
-        )[:MOST]:
-            if match.episode:
-                yield Relation(
-                    "Episode", str(match.episode), reverse("episode-way", args=(match.episode.pk,))
-                )
-    elif job.work_id:
-        for match in accepted.of_works().filter(work=job.work_id).select_related("series")[:MOST]:
-            yield Relation("Series", str(match.series), page_of(match.series))
+def relations_of(job: PipelineJob) -> Iterator[Relation]:
+    """The series a run is about, and the episodes that its segments are."""
+    for series in _series_of(job)[:MOST]:
+        yield Relation("Series", str(series), page_of(series))
+    matches = Match.objects.filter(status=MatchStatus.ACCEPTED, segment__in=lineage.segments_of(job))
+    found = matches.select_related("episode__series", "episode__season").order_by(
+        "segment__season", "segment__number"
+    )
+    for match in found[:MOST]:
+        if match.episode:
+            yield Relation("Episodes", str(match.episode), reverse("episode-way", args=(match.episode.pk,)))
+    if (more := matches.count() - MOST) > 0:
+        chosen = f"&work={job.work_id}" if job.work_id else ""
+        yield Relation("Episodes", f"and {more:,} more", f"{reverse('matches')}?status=accepted{chosen}")
+
+
+def _series_of(job: PipelineJob) -> QuerySet[Series]:
+    """By the accepted match of its work; by what the input of a script over the catalog names."""
+    work = job.work_id or (job.edition.work_id if job.edition else None)
+    is_matched = Q(matches__in=Match.objects.of_works().filter(status=MatchStatus.ACCEPTED, work=work))
+    series_id, name = job.input.get("seriesId"), job.input.get("seriesName")
+    if isinstance(series_id, int | str) and (number := whole(str(series_id))):
+        is_matched |= Q(pk=number)
+    if isinstance(name, str) and name:
+        is_matched |= Q(title__iexact=name)
+    return Series.objects.filter(is_matched).distinct().order_by("title", "pk")

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 
 from jobs.errors import JobError
+from jobs.pipeline import lineage
 from jobs.pipeline.announcing import create_job
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Work
@@ -98,10 +99,61 @@ def test_the_page_shows_it_and_a_run_leads_to_it(episode: Episode, viewer_client
     assert f"/pipeline/runs/{job.pk}/" in page
 
 
-def test_a_run_about_a_work_leads_to_its_series(episode: Episode) -> None:
+def related(**links: Any) -> list[tuple[str, str]]:
+    """What the page of a run about these tells of series, segments and episodes."""
+    given = links.pop("input", {})
+    job = PipelineJob.objects.get(pk=create_job("scrape", given, **links))
+    return [(each.kind, each.text) for each in lineage.of(job)]
+
+
+def test_a_run_leads_to_the_series_and_the_episodes_it_is_about(episode: Episode) -> None:
     segment = matched(episode)
-    job = PipelineJob.objects.get(pk=create_job("scrape", work=segment.edition.work))
-    assert [(each.kind, each.text) for each in whole_way.relations_of(job)] == [("Series", "Harbour")]
+    Segment.objects.create(edition=segment.edition, number=2)
+    whole = [("Segments", "2 segments"), ("Series", "Harbour"), ("Episodes", str(episode))]
+    assert related(edition=segment.edition) == whole, "an edition alone"
+    assert related(work=segment.edition.work) == whole
+    assert related(segment=segment) == whole[2:]
+    assert related(input={"segmentIds": [str(segment.pk), "7", None]}) == [
+        ("Segments", "1 segment"),
+        whole[2],
+    ]
+
+
+def test_a_run_over_the_catalog_leads_to_its_series(episode: Episode) -> None:
+    assert related(input={"seriesName": "harbour"}) == [("Series", "Harbour")]
+    assert related(input={"seriesId": episode.series_id}) == [("Series", "Harbour")]
+    for nonsense in ({"seriesId": "all"}, {"seriesId": 10**30}, {"seriesName": 7}, {"segmentIds": "x"}):
+        assert related(input=nonsense) == []
+
+
+def test_of_many_episodes_the_first_are_named(make_series: MakeSeries, viewer_client: Client) -> None:
+    series = make_series("Harbour", 14)
+    work = Work.objects.create(title="Harbour")
+    edition = Edition.objects.create(work=work)
+    for episode in series.episodes.all():
+        segment = Segment.objects.create(edition=edition, number=episode.index_sequence)
+        Match.objects.create(
+            work=work, series=series, segment=segment, episode=episode, score=99, status=MatchStatus.ACCEPTED
+        )
+    job_id = create_job("scrape", edition=edition)
+    assert related(edition=edition)[-1] == ("Episodes", "and 2 more")
+    page = viewer_client.get(f"/pipeline/runs/{job_id}/").content.decode()
+    assert "/pipeline/matches/?status=accepted" in page
+    assert page.count("/pipeline/episodes/") == 12
+    other = Segment.objects.create(
+        edition=Edition.objects.create(work=Work.objects.create(title="Tide")), number=1
+    )
+    for chosen in (f"edition__id__exact={edition.pk}", f"edition__work__id__exact={work.pk}"):
+        listed = viewer_client.get(f"/admin/jobs/segment/?{chosen}").content.decode()
+        assert all(f"/segment/{segment.pk}/change/" in listed for segment in edition.segments.all())
+        assert f"/segment/{other.pk}/" not in listed
+
+
+def test_a_run_about_an_edition_is_where_its_segments_were_scraped(episode: Episode) -> None:
+    segment = matched(episode)
+    job_id = create_job("scrape", edition=segment.edition)
+    (scraped, *_) = whole_way.steps(episode)
+    assert scraped.url == f"/pipeline/runs/{job_id}/"
 
 
 def test_an_unknown_episode_is_not_found(viewer_client: Client) -> None:

@@ -67,7 +67,11 @@ class EditionAdmin(StartsFetching):
 @admin.register(Segment)
 class SegmentAdmin(StartsJobs):
     list_display = ("name", "edition", "language", "is_fetched", "is_clean", "fetched")
-    list_filter = (("edition", AutocompleteSelectFilter), "language")
+    list_filter = (
+        ("edition__work", AutocompleteSelectFilter),
+        ("edition", AutocompleteSelectFilter),
+        "language",
+    )
     list_select_related = ("edition__work",)
     search_fields = ("title", "edition__work__title", "=external_id")
     autocomplete_fields = ("edition",)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -76,7 +75,7 @@ def _all_about(job: PipelineJob) -> dict[str, object]:
     return {
         "job": job,
         "about": about(job),
-        "further": lineage.of(job),
+        "relations": lineage.of(job),
         "lines": lines_of(job),
         "needs": list(job.needs.order_by("pk")),
         "dependants": list(job.dependants.order_by("pk")),
@@ -120,48 +119,30 @@ def _found(job_id: UUID) -> PipelineJob:
     return job
 
 
-def _decide(decision: Callable[..., object], job: PipelineJob, request: HttpRequest, now: datetime) -> None:
-    """Refusals are half sentences; on a page they stand alone."""
-    try:
-        decision(job, who=_who(request), now=now)
-    except Refused as refusal:
-        sentence = str(refusal).rstrip(".")
-        raise Refused(f"{job}: {sentence}.") from refusal
+def _on_a_run(
+    decision: Callable[..., object], told: Callable[[PipelineJob], str]
+) -> Callable[..., HttpResponse]:
+    """A hand that decides something about one run and says what came of it."""
+
+    def decide(request: HttpRequest, job_id: UUID) -> str:
+        job = _found(job_id)
+        try:
+            decision(job, who=_who(request), now=timezone.now())
+        except Refused as refusal:
+            # Refusals are half sentences; on a page they stand alone.
+            raise Refused(f"{job}: {str(refusal).rstrip('.')}.") from refusal
+        return told(job)
+
+    return hand(MAY_RUN, PIPELINE)(decide)
 
 
-@hand(MAY_RUN, PIPELINE)
-def retry(request: HttpRequest, job_id: UUID) -> str:
-    job = _found(job_id)
-    _decide(deciding.retry, job, request, timezone.now())
-    return f"{job} is tried again."
-
-
-@hand(MAY_RUN, PIPELINE)
-def rerun(request: HttpRequest, job_id: UUID) -> str:
-    job = _found(job_id)
-    _decide(starting.rerun, job, request, timezone.now())
-    return f"{job} is queued again with the same input."
-
-
-@hand(MAY_RUN, PIPELINE)
-def cancel(request: HttpRequest, job_id: UUID) -> str:
-    job = _found(job_id)
-    _decide(deciding.cancel, job, request, timezone.now())
-    return f"{job} is asked to stop." if job.is_active else f"{job} is cancelled."
-
-
-@hand(MAY_RUN, PIPELINE)
-def release(request: HttpRequest, job_id: UUID) -> str:
-    job = _found(job_id)
-    _decide(deciding.release, job, request, timezone.now())
-    return f"{job} waits for nothing any more."
-
-
-@hand(MAY_RUN, PIPELINE)
-def handled(request: HttpRequest, job_id: UUID) -> str:
-    job = _found(job_id)
-    _decide(deciding.mark_handled, job, request, timezone.now())
-    return f"{job} is marked as handled."
+retry = _on_a_run(deciding.retry, lambda job: f"{job} is tried again.")
+rerun = _on_a_run(starting.rerun, lambda job: f"{job} is queued again with the same input.")
+cancel = _on_a_run(
+    deciding.cancel, lambda job: f"{job} is asked to stop." if job.is_active else f"{job} is cancelled."
+)
+release = _on_a_run(deciding.release, lambda job: f"{job} waits for nothing any more.")
+handled = _on_a_run(deciding.mark_handled, lambda job: f"{job} is marked as handled.")
 
 
 @hand(MAY_RUN, PIPELINE)
