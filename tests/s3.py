@@ -105,9 +105,14 @@ def make_storage(s3: S3, bucket: str, name: str = "storage", **fields: Any) -> D
 
 
 # What a fault does with one request: None lets it through; an answer (status, code) is given in its place;
-# "reset" cuts the connection before, "reset after" behind the request that the server has had; "corrupt" lets
-# another byte through than was sent.
+# "reset" cuts the connection before, "reset after" behind the request that the server has had, "cut" amid the answer;
+# "corrupt" lets another byte through than was sent, in the request or, when it has none, in the answer.
 Fault = tuple[int, str] | str | None
+
+
+def other(body: bytes) -> bytes:
+    """The same with one bit turned."""
+    return bytes([body[0] ^ 1]) + body[1:]
 
 
 @dataclass(frozen=True)
@@ -146,8 +151,8 @@ class Trouble:
                     fault = trouble.fault(asked)
                     if fault == "reset":
                         return self.cut()
-                    if fault == "corrupt":
-                        body = bytes([body[0] ^ 1]) + body[1:]
+                    if fault == "corrupt" and body:
+                        body, fault = other(body), None
                     if isinstance(fault, tuple):
                         code = f"<Error><Code>{fault[1]}</Code></Error>".encode()
                         answer = code if self.command != "HEAD" else b""
@@ -155,7 +160,12 @@ class Trouble:
                     if trouble.gate is not None and self.command == "PUT":
                         trouble.gate.wait(30)
                     status, headers, answer = self.forward(body)
-                    return self.cut() if fault == "reset after" else self.answer(status, headers, answer)
+                    if fault == "reset after":
+                        return self.cut()
+                    if fault == "corrupt":
+                        answer = other(answer)
+                    self.answer(status, headers, answer, most=len(answer) // 2 if fault == "cut" else None)
+                    return self.cut() if fault == "cut" else None
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
@@ -177,7 +187,9 @@ class Trouble:
                 finally:
                     line.close()
 
-            def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+            def answer(
+                self, status: int, headers: list[tuple[str, str]], body: bytes, most: int | None = None
+            ) -> None:
                 self.send_response_only(status)
                 names = {name.lower() for name, _ in headers}
                 for name, value in headers:
@@ -186,7 +198,7 @@ class Trouble:
                     self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(body)
+                    self.wfile.write(body[:most])
 
             def cut(self) -> None:
                 with suppress(OSError):

@@ -11,7 +11,7 @@ from jobs.pipeline.trackers import Tracker
 from jobs.polite.errors import SiteAway
 from jobs.running import Released
 
-# So many in a row could not be had because the site is away: it is left alone.
+# So many in a row could not be had because who has them is away: they are left alone.
 MOST_AWAY = 5
 # What is about the run and not about one of its things.
 _OF_THE_RUN = (Hold, Cancelled, LeaseLost, Released)
@@ -21,7 +21,8 @@ _OF_THE_RUN = (Hold, Cancelled, LeaseLost, Released)
 class Tally:
     """`success`, `failed`, `skipped` and `total`, written into the output with every step.
 
-    `errors_name` is what the script's own output calls the failed ones, beside `failed`.
+    `errors_name` is what the script's own output calls the failed ones, beside `failed`; `away` are the errors that
+    say more of whoever is asked than of the thing itself.
     """
 
     tracker: Tracker
@@ -29,6 +30,7 @@ class Tally:
     total_name: str = "total"
     errors_name: str = "failed"
     stage: str = ""
+    away: tuple[type[JobError], ...] = (SiteAway,)
     success: int = 0
     failed: int = 0
     skipped: int = 0
@@ -58,10 +60,10 @@ class Tally:
             self.failed += 1
             self.first_error = self.first_error or f"{what}: {error}"
             self.tracker.log(f"{what}: {error}")
-            self._away = self._away + 1 if isinstance(error, SiteAway) else 0
+            self._away = self._away + 1 if isinstance(error, self.away) else 0
             self._write()
             if self._away >= MOST_AWAY:
-                raise SiteAway(f"{self._away} in a row could not be had; the last: {error}") from error
+                raise type(error)(f"{self._away} in a row could not be had; the last: {error}") from error
         else:
             self._away = 0
             if skipping:

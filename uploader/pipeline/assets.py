@@ -23,9 +23,10 @@ from uploader import library
 from uploader.catalog import Episode, Series, Subtitle
 from uploader.library import LibraryError
 from uploader.pipeline import placing
-from uploader.transfer import places
-from uploader.transfer.local_files import LocalFile
-from uploader.transfer.sending import Sending
+from uploader.platforms.errors import Unavailable
+from uploader.transfer import places, sending
+from uploader.transfer.local_files import LocalFile, tag_of_parts
+from uploader.transfer.sending import TRIES, Sending
 from uploader.transfer.storage import Storage, Stored, is_md5
 
 # Where files of the library are in the storage.
@@ -121,7 +122,7 @@ def fetch(progress: Tracker, storage: Storage, folder: str, wanted: set[str] | N
     progress(0, 0, stage="looking")
     found = storage.listing(f"{PREFIX}/{folder}".rstrip("/"))
     keys = [key for key in sorted(found) if _is_own(key) and (wanted is None or _inner(key) in wanted)]
-    tally = Tally(progress, len(keys), stage="fetching")
+    tally = Tally(progress, len(keys), stage="fetching", away=(Unavailable, placing.NotWritable))
     progress.output["bytes"] = 0
     for key in keys:
         with tally.one(_inner(key)) as skip:
@@ -135,19 +136,42 @@ def fetch(progress: Tracker, storage: Storage, folder: str, wanted: set[str] | N
 
 def _fetch(storage: Storage, key: str, told: Stored, progress: Tracker) -> None:
     """One object, piece by piece. Raises Unreadable when other bytes come than were stored."""
-    digest = hashlib.md5(usedforsecurity=False)
-    with placing.placed(_inner(key)) as file:
-        at = 0
-        while at < told.size_bytes:
-            progress.check()
-            piece = storage.read(key, start=at, end=min(at + PIECE_BYTES, told.size_bytes)).body
-            if not piece:
-                raise Unreadable(f"{library.shown(key)} became shorter while it was fetched.")
-            digest.update(piece)
-            file.write(piece)
-            at += len(piece)
-        if not storage.is_local and is_md5(told.tag) and digest.hexdigest() != told.tag:
+    file = LocalFile(Path(_inner(key)), key, told.size_bytes)
+    parts: list[hashlib._Hash] = []
+    whole = hashlib.md5(usedforsecurity=False)
+    with placing.placed(_inner(key)) as target:
+        for start in range(0, told.size_bytes, PIECE_BYTES):
+            piece = _piece(storage, key, start, told, progress)
+            target.write(piece)
+            whole.update(piece)
+            if start % file.part_bytes == 0:
+                parts.append(hashlib.md5(usedforsecurity=False))
+            parts[-1].update(piece)
+        tags = {whole.hexdigest(), tag_of_parts([part.hexdigest() for part in parts])}
+        if not storage.is_local and _is_telling(told.tag, len(parts)) and told.tag not in tags:
             raise Unreadable(f"{library.shown(key)} came with other bytes than were stored.")
+
+
+def _is_telling(tag: str, parts: int) -> bool:
+    """Whether a tag can be reckoned from the bytes: what somebody else sent in other parts has another."""
+    return is_md5(tag) or tag.endswith(f"-{parts}")
+
+
+def _piece(storage: Storage, key: str, start: int, told: Stored, progress: Tracker) -> bytes:
+    """The bytes from `start` on; asked for again when the connection breaks. Raises Unreadable, Unavailable."""
+    end = min(start + PIECE_BYTES, told.size_bytes)
+    for tries in range(1, TRIES + 1):
+        progress.check()
+        try:
+            found = storage.read(key, start=start, end=end)
+            break
+        except Unavailable:
+            if tries == TRIES:
+                raise
+            progress.wait(sending.FIRST_WAIT_SECONDS * 2**tries)
+    if (found.size_bytes, found.tag) != (told.size_bytes, told.tag) or len(found.body) != end - start:
+        raise Unreadable(f"{library.shown(key)} changed while it was fetched.")
+    return found.body
 
 
 def _is_own(key: str) -> bool:

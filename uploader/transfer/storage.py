@@ -41,11 +41,12 @@ class Stored:
 
 @dataclass(frozen=True)
 class Found:
-    """An object's bytes from `start` on, how long the whole is, and its headers."""
+    """An object's bytes from `start` on, how long the whole is, its tag and headers."""
 
     body: bytes
     start: int
     size_bytes: int
+    tag: str
     headers: dict[str, str]
 
 
@@ -138,7 +139,7 @@ class Storage:
             answer = obstore.get(self._store, key, options=chosen)
             body = bytes(answer.bytes())
         headers = {str(name): str(value) for name, value in answer.attributes.items()}
-        return Found(body, answer.range[0], answer.meta["size"], headers)
+        return Found(body, answer.range[0], answer.meta["size"], tag_of(answer.meta["e_tag"]), headers)
 
     def delete(self, keys: Iterable[str]) -> int:
         """Delete objects, one request each: not every server takes deletions in bulk as they are sent today."""

@@ -8,21 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import S3, Trouble, make_storage, s3_server
+from tests.s3 import S3, Trouble, make_storage
 from uploader.destinations import Destination
 from uploader.transfer import sending
-
-
-@pytest.fixture(scope="session")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def bucket(s3: S3) -> str:
-    """A bucket of the test's own, empty."""
-    return s3.new_bucket()
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +22,6 @@ def own_authority(s3: S3, settings: pytest.FixtureRequest) -> None:
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two tries."""
     monkeypatch.setattr(sending, "FIRST_WAIT_SECONDS", 0.01)
-
-
-@pytest.fixture
-def trouble(s3: S3) -> Iterator[Trouble]:
-    door = Trouble(s3)
-    yield door
-    door.close()
 
 
 @pytest.fixture
