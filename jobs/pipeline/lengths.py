@@ -22,6 +22,9 @@ def middle_of(bucket: int) -> float:
 
 def add(lengths: dict[str, int], more: Mapping[str, int]) -> None:
     """Add counts to counts. Keys are text, as in JSON."""
+    if not lengths and all(count > 0 for count in more.values()):
+        lengths.update(more)
+        return
     for bucket, count in more.items():
         total = lengths.get(bucket, 0) + count
         if total > 0:

@@ -80,7 +80,7 @@ def failed(limit: int = FAILED_SHOWN) -> QuerySet[PipelineJob]:
 def statistics(job_type: str = "") -> list[Statistic]:
     """Finished runs per script and state: how many, how long on average, and p95 (to within five per cent)."""
     found: defaultdict[tuple[str, str, str], Sum] = defaultdict(Sum)
-    for key, one in totals.all_sums().items():
+    for key, one in totals.all_sums(with_lengths=True).items():
         if job_type in ("", key.job_type):
             found[key.job_type, key.script, key.status].add(one)
     return [

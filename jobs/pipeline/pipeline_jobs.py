@@ -10,6 +10,7 @@ from django.db import models, transaction
 
 from jobs.claiming import TrackedJobQuerySet, lease_index
 from jobs.errors import ErrorKind, JobError, LostRace
+from jobs.events import Event, job_changed
 from jobs.lifecycle import States, TrackedJob
 from jobs.pipeline.ids import new_id
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
@@ -222,6 +223,21 @@ class PipelineJob(TrackedJob):
         except LostRace:
             self.attempt -= 1
             raise
+
+    def insert_begun(self, token: str, *, now: datetime) -> None:
+        """A new row that is RUNNING under `token` at once, with the two lines of history of a job that began."""
+        created = self._event("created", old="", new=Status.QUEUED, now=now, who=token.partition("#")[0])
+        self._take(
+            {
+                "status": Status.RUNNING, "attempt": 1, "leased_by": token, "started_at": now, "updated_at": now,
+                "leased_until": now + timedelta(seconds=settings.LEASE_SECONDS),
+            }
+        )  # fmt: skip
+        begun = self._event("claimed", old=Status.QUEUED, new=Status.RUNNING, now=now, who=token)
+        with transaction.atomic():
+            self.save(force_insert=True)
+            Event.objects.bulk_create([created, begun])
+            job_changed.send(sender=type(self), job=self, event=begun)
 
     def give_up(self, error: JobError, *, now: datetime) -> None:
         """QUEUED → FAILED: whoever was to run it could not even begin."""

@@ -109,11 +109,12 @@ class Sum:
     lengths: dict[str, int] = field(default_factory=dict)
     last_at: datetime | None = None
 
-    def add(self, other: Sum | PipelineTotal) -> None:
+    def add(self, other: Sum | PipelineTotal, *, with_lengths: bool = True) -> None:
         self.count += other.count
         self.timed += other.timed
         self.seconds += other.seconds
-        lengths.add(self.lengths, other.lengths)
+        if with_lengths:
+            lengths.add(self.lengths, other.lengths)
         if other.last_at and (self.last_at is None or other.last_at > self.last_at):
             self.last_at = other.last_at
 
@@ -225,15 +226,20 @@ def _locked(model: type[M], key: dict[str, object]) -> M:
 # -------------------------------------------------------------------- asking
 
 
-def all_sums() -> Sums:
-    """Every finished job once, by type, script, state and attempt."""
-    rows, tail = _read(PipelineTotal.objects.all())
+def all_sums(*, with_lengths: bool = False) -> Sums:
+    """Every finished job once, by type, script, state and attempt.
+
+    How long they took, which percentiles are made of, is most of what is read: only when asked for.
+    """
+    sums = PipelineTotal.objects.all()
+    rows, tail = _read(sums if with_lengths else sums.defer("lengths"))
     found: defaultdict[Key, Sum] = defaultdict(Sum)
     for row in rows:
         if row.count:
-            found[Key(row.job_type, row.script, row.status, row.attempt)].add(row)
+            key = Key(row.job_type, row.script, row.status, row.attempt)
+            found[key].add(row, with_lengths=with_lengths)
     for key, one in summed(tail)[0].items():
-        found[key].add(one)
+        found[key].add(one, with_lengths=with_lengths)
     return dict(found)
 
 

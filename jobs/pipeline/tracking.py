@@ -24,7 +24,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import transaction
 from django.utils import timezone
 
-from jobs.pipeline.announcing import new_job, save_new
+from jobs.pipeline.announcing import new_job
 from jobs.pipeline.holding import end, hold
 from jobs.pipeline.pipeline_jobs import JobType, RunBy, columns_of
 from jobs.pipeline.trackers import Tracker
@@ -59,8 +59,7 @@ class track:
         job = new_job(self.job_type, given, run_by=RunBy.SCRIPT, now=now, **self.links)
         # Whoever opened a transaction around it would hide the run until it is over.
         with transaction.atomic(durable=True):
-            save_new(job)
-            job.begin(new_token(process_id()), now=now)
+            job.insert_begun(new_token(process_id()), now=now)
         self._tracker = hold(job, self._stack)
         return self._tracker
 
