@@ -111,7 +111,8 @@ class Bench:
         """An upload job of the package's one rendition, to a folder of its own, reached at `at`."""
         from django.utils import timezone
 
-        from uploader.destinations import STORAGE_LIMITS, Destination
+        from uploader.default_destinations import STORAGE_LIMITS
+        from uploader.destinations import Destination
         from uploader.package_uploads import create_package_uploads
         from uploader.upload_jobs import UploadJob, UploadType
 

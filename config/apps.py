@@ -28,7 +28,7 @@ def prepare_installation(sender: AppConfig, **_: Any) -> None:
     from django.utils import timezone
 
     from config.roles import ensure_groups
-    from uploader.destinations import ensure_default, ensure_onlysocial, ensure_storage
+    from uploader.default_destinations import ensure_default, ensure_onlysocial, ensure_storage
 
     ensure_groups()
     ensure_default(timezone.now())

@@ -11,7 +11,8 @@ from django.utils import timezone
 from jobs.errors import ErrorKind
 from schedules.upload_schedules import OPEN, HourlyQueue, ScheduledUpload, Status, UploadSchedule
 from uploader import ledger
-from uploader.destinations import Destination, Health
+from uploader.destinations import Destination
+from uploader.standing import Health
 
 # A forecast so close to the plan is not worth a second time on the page.
 CLOSE = timedelta(minutes=1)

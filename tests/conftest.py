@@ -21,7 +21,8 @@ from tests.postgres_server import programs
 from tests.site import Site
 from tests.videos import video
 from uploader.catalog import Episode, Series
-from uploader.destinations import POST_LIMITS, Destination
+from uploader.default_destinations import POST_LIMITS
+from uploader.destinations import Destination
 
 
 def chromium() -> str | None:

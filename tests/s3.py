@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from uploader.destinations import STORAGE_LIMITS, Destination
+from uploader.default_destinations import STORAGE_LIMITS
+from uploader.destinations import Destination
 
 DEPLOY = Path(__file__).resolve().parent.parent / "docs" / "deploy"
 

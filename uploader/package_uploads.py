@@ -18,7 +18,8 @@ from jobs import events, runner
 from jobs.events import Event, job_changed
 from jobs.lifecycle import Status
 from uploader.catalog import Episode, Film
-from uploader.destinations import Destination, ensure_storage
+from uploader.default_destinations import ensure_storage
+from uploader.destinations import Destination
 from uploader.transcoding.packages import Package, Rendition, SubtitleTrack, package_ready
 from uploader.upload_jobs import PACKAGE_TYPES, UploadJob, UploadType
 

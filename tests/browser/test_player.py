@@ -26,7 +26,8 @@ from tests.s3 import S3, make_storage, s3_server
 from tests.uploader.transcoding.films import film as make_film
 from uploader import package_uploads
 from uploader.catalog import Film, Subtitle
-from uploader.destinations import Destination, ensure_storage
+from uploader.default_destinations import ensure_storage
+from uploader.destinations import Destination
 from uploader.transcoding.transcode_jobs import TranscodeJob, create_transcode
 from uploader.upload_jobs import UploadJob, UploadType
 

@@ -15,7 +15,8 @@ from sandbox.server import Sandbox
 from schedules.posts import outcomes
 from schedules.posts.models import PostStatus, ScheduledPost
 from schedules.posts.videos import PostVideo
-from uploader.destinations import Destination, Platform
+from uploader.accounts import Platform
+from uploader.destinations import Destination
 from uploader.social_accounts import SocialAccount
 
 MakePost = Callable[..., ScheduledPost]

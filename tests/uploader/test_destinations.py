@@ -16,7 +16,8 @@ from jobs.events import Event, history_of
 from jobs.running import new_token
 from sandbox.server import Sandbox
 from tests.conftest import NOW, make_destination
-from uploader.destinations import Destination, ensure_default
+from uploader.default_destinations import ensure_default
+from uploader.destinations import Destination
 from uploader.platforms.dailymotion.tokens import CACHE
 from uploader.platforms.errors import CredentialsRejected, QuotaReached, RateLimited, Unavailable
 from uploader.upload_jobs import UploadJob

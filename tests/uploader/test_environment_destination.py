@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW
-from uploader.destinations import Destination, ensure_default
+from uploader.default_destinations import ensure_default
+from uploader.destinations import Destination
 
 GIVEN = {
     "dialect": "partner",

@@ -24,7 +24,8 @@ from tests.config.test_launch import settings_with
 from tests.conftest import NOW, SOCIAL_WORKSPACE, make_social
 from tests.uploader.test_delivering import assert_failed, attempt
 from tests.uploader.test_destination_admin import filled
-from uploader.destinations import Destination, ensure_onlysocial
+from uploader.default_destinations import ensure_onlysocial
+from uploader.destinations import Destination
 from uploader.platforms.errors import CredentialsRejected, Rejected
 from uploader.platforms.onlysocial import OnlySocial, PostFormat
 from uploader.upload_jobs import create_upload

@@ -19,7 +19,8 @@ from unfold.widgets import (
 )
 
 from uploader import metadata
-from uploader.destinations import POST_LIMITS, STORAGE_LIMITS, Platform
+from uploader.accounts import Platform
+from uploader.default_destinations import POST_LIMITS, STORAGE_LIMITS
 from uploader.models import Destination, Episode, Film
 from uploader.platforms.onlysocial.client import WORKSPACE
 

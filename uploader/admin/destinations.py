@@ -21,6 +21,7 @@ from unfold.enums import ActionVariant
 
 from jobs.staff_pages import StaffAdmin, badge, go_to, moment, page_of, progress_bar, spoken_length
 from uploader import ledger
+from uploader.accounts import Platform
 from uploader.admin.destination_decisions import (
     PAUSE,
     RESUME,
@@ -41,7 +42,6 @@ from uploader.admin.destination_form import (
     state_of,
     tried,
 )
-from uploader.destinations import Platform
 from uploader.models import Destination, LedgerEntry, SocialAccount
 
 HEALTH_COLOURS = {"Not tested yet": "info", "Working": "success", "Failing": "danger"}

@@ -9,8 +9,8 @@ from schedules import refusals, scheduling
 from schedules.demo_windows import open_demo_windows
 from schedules.posts.demo import schedule_demo_posts
 from uploader.catalog import Film
+from uploader.default_destinations import ensure_default, ensure_onlysocial
 from uploader.demo_library import import_demo_library, make_demo_library
-from uploader.destinations import ensure_default, ensure_onlysocial
 from uploader.pipeline.demo import seed_pipeline
 from uploader.transcoding import deciding
 

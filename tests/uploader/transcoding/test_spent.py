@@ -18,7 +18,7 @@ from tests.packages import make_package
 from uploader import deciding, package_uploads, removing_packages
 from uploader.catalog import Film
 from uploader.deciding import Refused
-from uploader.destinations import ensure_storage
+from uploader.default_destinations import ensure_storage
 from uploader.package_uploads import create_package_uploads
 from uploader.transcoding import spent, workfiles
 from uploader.transcoding.transcode_jobs import TranscodeJob

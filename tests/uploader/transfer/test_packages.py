@@ -24,7 +24,8 @@ from tests.s3 import S3, Asked, Trouble
 from uploader import deciding, package_uploads, removing_packages
 from uploader.catalog import Film
 from uploader.deciding import Refused
-from uploader.destinations import Destination, ensure_storage
+from uploader.default_destinations import ensure_storage
+from uploader.destinations import Destination
 from uploader.explaining import why_not_running
 from uploader.package_uploads import create_package_uploads
 from uploader.transcoding.packages import Package, package_ready

@@ -14,7 +14,8 @@ from tests.packages import make_package
 from tests.s3 import S3
 from uploader import package_uploads, playing
 from uploader.catalog import Film
-from uploader.destinations import Destination, ensure_storage
+from uploader.default_destinations import ensure_storage
+from uploader.destinations import Destination
 from uploader.package_uploads import create_package_uploads
 from uploader.transcoding.packages import Package
 from uploader.upload_jobs import UploadJob, UploadType

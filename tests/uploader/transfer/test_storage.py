@@ -15,7 +15,8 @@ from django.core.management import call_command
 from config.environment import BadVariable, origins, storage_url
 from tests.conftest import NOW
 from tests.s3 import S3, Trouble, make_storage
-from uploader.destinations import Destination, ensure_storage
+from uploader.default_destinations import ensure_storage
+from uploader.destinations import Destination
 from uploader.platforms.errors import CredentialsRejected, Rejected
 from uploader.transfer import places
 from uploader.transfer.errors import (
