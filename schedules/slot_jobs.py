@@ -15,7 +15,7 @@ from jobs.errors import ErrorKind, LostRace
 from jobs.events import Event, job_changed
 from schedules.slot_videos import SlotVideo, Status
 from uploader.destinations import Destination
-from uploader.upload_jobs import UploadJob, new_upload
+from uploader.upload_jobs import UploadJob, UploadType, new_upload
 
 
 def give_jobs(videos: Sequence[SlotVideo], destination: Destination, *, now: datetime) -> list[SlotVideo]:
@@ -75,7 +75,7 @@ def left_over(video: SlotVideo, ended: Sequence[UploadJob]) -> UploadJob | None:
 @receiver(job_changed, sender=UploadJob)
 def follow(sender: type[UploadJob], job: UploadJob, event: Event, **_: Any) -> None:
     """Move the video with its job, in the job's own transaction, and tell open pages."""
-    if event.type not in MEANING:
+    if event.type not in MEANING or job.upload_type == UploadType.MEDIA:
         return
     video = SlotVideo.objects.with_videos().select_related("destination").filter(job=job.pk).first()
     if video is None:

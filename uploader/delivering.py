@@ -79,8 +79,10 @@ def refuse_to_start_now(job: UploadJob) -> None:
 
     A video that is there already is looked after meanwhile: neither a pause nor a quota is about it.
     """
-    destination, now = job.destination, timezone.now()
-    destination.refresh_from_db()
+    is_fresh, now = not UploadJob.destination.is_cached(job), timezone.now()
+    destination = job.destination
+    if not is_fresh:
+        destination.refresh_from_db()
     if destination.is_held(now) and not (job.remote_id and destination.held_kind == ErrorKind.QUOTA):
         hold = Hold(destination.held_reason, until=destination.held_until)
         hold.kind = ErrorKind(destination.held_kind or ErrorKind.TRANSIENT)
@@ -177,20 +179,24 @@ def create(job: UploadJob, run: Run, client: Dailymotion, new: NewVideo) -> None
     run.save(remote_url=remote.url, remote_status=remote.status)
 
 
-def record(job: UploadJob, remote_id: str) -> bool:
-    """Write the platform's id on the job unless another one is there; whether it was written.
+def record(job: UploadJob, remote_id: str, **columns: Any) -> bool:
+    """Write the platform's id on the job, and what is known with it, unless another id is there; whether it is ours.
 
     Not under the lease: that the video or file exists is true whoever holds the job by now, and its holder must know.
     """
     now = timezone.now()
+    known = {"remote_id": remote_id, "remote_created_at": now, **columns}
     rows = UploadJob.objects.filter(pk=job.pk)
 
     def write() -> int:
-        return rows.filter(remote_id="").update(remote_id=remote_id, remote_created_at=now, updated_at=now)
+        return rows.filter(remote_id="").update(**known, updated_at=now)
 
-    written = patiently(write) == 1
-    job.refresh_from_db(fields=["remote_id", "remote_created_at"])
-    return written or job.remote_id == remote_id
+    if patiently(write) == 1:
+        for name, value in known.items():
+            setattr(job, name, value)
+        return True
+    job.refresh_from_db(fields=list(known))
+    return job.remote_id == remote_id
 
 
 def withdraw(job: UploadJob, remote: RemoteVideo, client: Dailymotion) -> None:

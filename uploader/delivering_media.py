@@ -99,15 +99,14 @@ def send(job: UploadJob, run: Run, client: OnlySocial) -> None:
 
 
 def keep(job: UploadJob, run: Run, media: Media, client: OnlySocial, **columns: Any) -> None:
-    """Write the file's id on the job, in a write of its own; a second worker's file goes away again."""
-    if not record(job, str(media.id)):
+    """Write the file's id on the job, with what is known of it; a second worker's file goes away again."""
+    about = {"remote_url": media.url[:500], "remote_status": media.mime_type[:64]}
+    if not record(job, str(media.id), **about, **columns):
         take_away(client, media.id)
         why = f"{job.destination} got the file twice: {job.remote_id} stays, {media.id} was taken away."
         events.record(job, "duplicate", now=timezone.now(), why=why, attempt=job.attempt)
-    else:
-        columns |= {"remote_url": media.url[:500], "remote_status": media.mime_type[:64]}
-    if columns:
-        run.save(**columns)
+        if columns:
+            run.save(**columns)
 
 
 def take_away(client: OnlySocial, media_id: int) -> None:

@@ -116,11 +116,13 @@ def pre_upload(now: datetime) -> list[ScheduledPost]:
 
 def begin_next(post: ScheduledPost, *, now: datetime) -> UploadJob | None:
     """Make the media job of the post's next video; None when there is none to make."""
-    with transaction.atomic():
+    # What is raised in here ends the caller's transaction, too, if it has one.
+    with transaction.atomic(savepoint=False):
         # The post's row is the lock: two callers do not begin the same video.
         row = ScheduledPost.objects.select_for_update().filter(pk=post.pk, status=PostStatus.PENDING).first()
         if row is None:
             return None
+        row.account = post.account
         videos = list(row.videos.select_related("job").order_by("position"))
         video = next((video for video in videos if video.media_id is None), None)
         if video is None:
