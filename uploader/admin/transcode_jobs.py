@@ -15,8 +15,14 @@ from jobs.history import spoken_who
 from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
 from jobs.staff_pages import badge, link_to, progress_bar, short_moment
 from uploader.admin.upload_jobs import STATUS_COLOURS
-from uploader.models import TranscodeJob
-from uploader.transcoding import deciding
+from uploader.models import TranscodeJob, TranscodeLog
+from uploader.transcoding import deciding, languages
+
+
+def how_ended(run: TranscodeLog) -> str:
+    if run.exit_code is None:
+        return "unfinished"
+    return f"ended with {run.exit_code}" if run.exit_code else "done"
 
 
 def retried(job: TranscodeJob, who: str, now: datetime) -> str:
@@ -80,7 +86,7 @@ class TranscodeJobAdmin(DecidingAdmin):
         (None, {"fields": ("state", "bar_wide", "attempts", "error", "error_message")}),
         ("The film", {"fields": ("resource", "source_path", "resolution", "length", "sound")}),
         ("The package", {"fields": ("rungs", "subtitles", "package", "size")}),
-        ("ffmpeg", {"fields": ("log_text",)}),
+        ("Log of ffmpeg", {"fields": ("log_text",)}),
         (
             "Times",
             {
@@ -133,8 +139,8 @@ class TranscodeJobAdmin(DecidingAdmin):
 
     @display(description="Sound")
     def sound(self, job: TranscodeJob) -> str:
-        tracks = job.source.get("audio", [])
-        return ", ".join(track["language"] or "und" for track in tracks) or "none"
+        tracks = [languages.tag_of(track["language"]) for track in job.source.get("audio", [])]
+        return ", ".join(languages.name_of(tag) or "language not stated" for tag in tracks) or "none"
 
     @display(description="Subtitles")
     def subtitles(self, job: TranscodeJob) -> str:
@@ -155,12 +161,12 @@ class TranscodeJobAdmin(DecidingAdmin):
         runs = job.logs.order_by("-attempt", "id")[:50]
         return format_html_join(
             "",
-            '<details class="mb-2"><summary>Attempt {}, {}{}: {} after {} s</summary>'
+            '<details class="sc-run"><summary>Attempt {}, {}{}: {} after {} s</summary>'
             '<pre class="sc-pre text-xs">{}\n\n{}</pre></details>',
             (
                 (
                     run.attempt, run.stage, "" if run.piece is None else f", piece {run.piece + 1}",
-                    "done" if run.exit_code == 0 else f"ended with {run.exit_code}", f"{run.seconds:.1f}",
+                    how_ended(run), f"{run.seconds:.1f}",
                     run.command, run.text,
                 )
                 for run in runs
