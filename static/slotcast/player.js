@@ -71,7 +71,7 @@
     });
     hls.on(Hls.Events.LEVEL_SWITCHED, (_, data) => {
       box.dataset.level = String(data.level);
-      say(box, `Playing ${describe(hls.levels[data.level])}`);
+      say(box, `Showing ${describe(hls.levels[data.level])}`);
     });
     hls.on(Hls.Events.ERROR, (_, data) => {
       if (!data.fatal) return;

@@ -118,7 +118,7 @@ def test_a_film_plays_from_its_storage_with_levels_and_subtitles(
         expect(page.locator(f'[data-player][data-level="{level}"]')).to_have_count(1, timeout=WAIT)
         every_picture_at_a_seam(playback)
         heights.add(page.evaluate("() => document.querySelector('video').videoHeight"))
-        expect(said).to_contain_text(f"Playing {max(heights)}p")
+        expect(said).to_contain_text(f"Showing {max(heights)}p")
     assert heights == {480, 720}
     no_stall_at_a_seam(playback)
     for number, language in enumerate(LANGUAGES):
