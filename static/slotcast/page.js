@@ -17,10 +17,11 @@
   const SAY_MS = 4000;
   const WORDS = { live: "Live", reconnecting: "Reconnecting", offline: "Offline", waiting: "Not live" };
 
+  /* As the server writes sizes, so that a number does not jump when a job ends. */
   function size(bytes) {
-    for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["KB", 1e3]])
-      if (bytes >= scale) return `${(bytes / scale).toFixed(bytes >= 100 * scale ? 0 : 1)} ${unit}`;
-    return `${bytes} bytes`;
+    for (const [unit, scale] of [["GB", 2 ** 30], ["MB", 2 ** 20], ["KB", 2 ** 10]])
+      if (bytes >= scale) return `${(bytes / scale).toFixed(1)} ${unit}`;
+    return `${Math.round(bytes)} bytes`;
   }
 
   function write(row, name, text) {
@@ -183,6 +184,9 @@
   function start() {
     const page = document.getElementById("sc");
     if (!page || !document.querySelector("[data-part]")) return;
+    // On a phone a form that takes the whole screen waits to be asked for, unless it says what is chosen.
+    if (matchMedia("(max-width: 640px)").matches)
+      for (const fold of document.querySelectorAll("[data-folds]:not([data-given])")) fold.open = false;
     worded(document);
     say();
     document.addEventListener("htmx:afterSettle", () => {

@@ -37,7 +37,7 @@ def test_a_job_moves_and_ends_by_itself(page: Page, server: str) -> None:
     job.stage = "uploading"
     live.upload_progress(job, done=47_000_000, total=100_000_000, bytes_per_second=5_300_000)
     expect(card.locator("[data-live-percent]")).to_have_text("47%", timeout=WAIT)
-    expect(card.locator(".sc-facts")).to_contain_text("47.0 MB of 100 MB")
+    expect(card.locator(".sc-facts")).to_contain_text("44.8 MB of 95.4 MB")
     job.fail(JobError("The platform said no."), now=timezone.now())
     expect(card.locator(".sc-badge")).to_have_text("Failed", timeout=WAIT)
     expect(card).to_contain_text("The platform said no.")
@@ -91,6 +91,47 @@ def test_what_destroys_is_asked_for_and_can_be_left(page: Page, server: str) -> 
     assert UploadJob.objects.get().cleared_at
 
 
+def test_a_dialog_keeps_the_keyboard_until_escape_closes_it(page: Page, server: str) -> None:
+    failed(episode(1))
+    open_live(page)
+    page.locator("#all-retry").focus()
+    page.keyboard.press("Enter")
+    dialog = page.locator("#asking-retry")
+    expect(dialog.get_by_role("button", name="Leave them")).to_be_focused()
+    seen = set()
+    for key in ["Tab"] * 5 + ["Shift+Tab"] * 5:
+        page.keyboard.press(key)
+        assert page.evaluate("() => document.activeElement.closest('#asking-retry') !== null")
+        seen.add(page.evaluate("() => document.activeElement.textContent || document.activeElement.name"))
+    assert seen == {"Leave them", "Retry 1", "per_minute"}
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#all-retry")).to_be_focused()
+    assert UploadJob.objects.get().status == "failed"
+
+
+def test_every_time_on_a_job_s_page_is_the_reader_s(page: Page, server: str) -> None:
+    job = failed(film("Tide"))
+    open_live(page, f"/jobs/upload/{job.pk}/")
+    times = page.locator(".sc-history time").all_inner_texts()
+    # 10:30 UTC, as NOW is, in Berlin.
+    assert times and all("11:30:00" in each for each in times)
+
+
+def test_on_a_phone_filters_wait_to_be_asked_for_unless_some_are_chosen(
+    signed_in: Callable[..., BrowserContext], operator: User, server: str
+) -> None:
+    failed(episode(1))
+    page = signed_in(operator, width=390, height=844).new_page()
+    open_live(page)
+    expect(page.locator("#filter-status")).to_be_hidden()
+    page.get_by_text("Search and filters").click()
+    page.locator("#filter-status").select_option("failed")
+    expect(page).to_have_url(re.compile("status=failed"))
+    open_live(page, "/jobs/?status=failed")
+    expect(page.locator("#filter-status")).to_be_visible()
+
+
 def test_on_a_phone_nothing_is_wider_than_the_screen(
     signed_in: Callable[..., BrowserContext], operator: User, server: str
 ) -> None:
@@ -100,5 +141,5 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(
     page = signed_in(operator, width=390, height=844).new_page()
     for path in ("/jobs/", "/jobs/?kind=transcoding", f"/jobs/upload/{job.pk}/"):
         open_live(page, path)
-        page.locator("summary").first.click()
+        page.locator("summary:visible").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -11,7 +11,7 @@ from jobs.lifecycle import Status
 from uploader.manager.answers import content_of, filename, resource_of
 from uploader.manager.kinds import Kind
 from uploader.transcoding.transcode_jobs import STAGE_BEGINS, Stage, TranscodeJob
-from uploader.upload_jobs import UploadJob
+from uploader.upload_jobs import UploadJob, UploadType
 
 # What the stages of an upload are called on the page.
 STAGES = {
@@ -71,6 +71,14 @@ class Card:
     @property
     def content(self) -> str:
         return content_of(self.job) if isinstance(self.job, UploadJob) else ""
+
+    @property
+    def part(self) -> str:
+        """What of its video an upload brings: "HLS rendition HD", "Subtitle Deutsch (de)", "Master playlist"."""
+        job = self.job
+        language = f"({job.language})" if job.upload_type == UploadType.SUBTITLE and job.language else ""
+        label = "" if job.upload_type == UploadType.MASTER_PLAYLIST else job.label
+        return " ".join(filter(None, (str(job.get_upload_type_display()), label, language)))
 
     @property
     def stage(self) -> str:
