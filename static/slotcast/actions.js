@@ -50,22 +50,30 @@
   /* ------------------------------------------------ forms that change something */
 
   async function send(form, submitter) {
-    const values = Object.fromEntries(new FormData(form, submitter));
-    values.parts = Slotcast.partNames().join(",");
+    const values = new FormData(form, submitter);
+    values.set("parts", Slotcast.partNames().join(","));
     const url = (submitter && submitter.getAttribute("formaction")) || form.getAttribute("action");
     const button = submitter || form;
     button.setAttribute("data-waiting", "");
     button.setAttribute("aria-busy", "true");
     const around = button.closest("[popover]");
+    let status = 0;
+    const hear = ({ detail }) => {
+      if (detail.requestConfig.verb === "post" && detail.requestConfig.path === url) status = detail.xhr.status;
+    };
+    document.addEventListener("htmx:afterRequest", hear);
     try {
       await htmx.ajax("POST", url, { source: "#sc", target: "#sc", swap: "none", values });
     } catch {
       return;
     } finally {
+      document.removeEventListener("htmx:afterRequest", hear);
       button.removeAttribute("data-waiting");
       button.removeAttribute("aria-busy");
     }
-    if (around && around.matches(":popover-open")) around.hidePopover();
+    // What was filled in and refused stays, to be corrected.
+    const stays = status >= 400 && around && around.contains(form);
+    if (around && !stays && around.matches(":popover-open")) around.hidePopover();
   }
 
   document.addEventListener("submit", (event) => {
@@ -88,12 +96,14 @@
     if (how) for (const [name, value] of asked.searchParams) how === "add" ? url.searchParams.append(name, value) : url.searchParams.set(name, value);
     history.pushState({}, "", url.pathname + url.search);
     Slotcast.refresh(CHOSEN);
+    const shown = asked.hash && document.querySelector(asked.hash);
+    if (shown) shown.scrollIntoView({ block: "start" });
   }
 
   // The parts that show what the address asks for.
-  const CHOSEN = ["tiles", "series", "calendar", "tray", "jobs-tiles", "jobs-bar", "jobs-list", "jobs-charts"];
+  const CHOSEN = ["tiles", "series", "calendar", "tray", "jobs-tiles", "jobs-bar", "jobs-list", "jobs-charts", "pipe-tiles", "pipe-stats", "pipe-tries", "pipe-grid", "pipe-runs"];
   function hasChoice() {
-    return Slotcast.partNames().some((name) => ["series", "calendar", "jobs-list"].includes(name));
+    return Slotcast.partNames().some((name) => ["series", "calendar", "jobs-list", "pipe-runs"].includes(name));
   }
 
   document.addEventListener("click", (event) => {
@@ -107,7 +117,7 @@
     event.preventDefault();
     const asked = new URLSearchParams(new FormData(event.target));
     for (const [name, value] of [...asked]) if (!value) asked.delete(name);
-    choose(`?${asked}`, "");
+    choose(`?${asked}${new URL(event.target.action).hash}`, "");
   });
   window.addEventListener("popstate", () => Slotcast.refresh());
 

@@ -56,6 +56,15 @@ class PipelineScheduleAdmin(StaffAdmin):
         ("How", {"fields": ("priority", "max_attempts", "warn_after_hours")}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: PipelineSchedule | None = None) -> Any:
+        """What is told of its runs is told once there is one to tell of."""
+        if obj is not None:
+            return self.fieldsets
+        return [
+            (name, {"fields": tuple(each for each in said["fields"] if each not in self.readonly_fields)})
+            for name, said in self.fieldsets
+        ]
+
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "time_zone":
             zones = [(zone, zone) for zone in sorted(available_timezones())]

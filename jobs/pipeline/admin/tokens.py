@@ -27,6 +27,9 @@ class PipelineTokenAdmin(StaffAdmin):
     readonly_fields = ("state", "begins_with_text", "created", "used")
     actions = ("revoke",)
 
+    def get_fields(self, request: HttpRequest, obj: PipelineToken | None = None) -> Any:
+        return self.fields if obj else ("name", "expires_at")
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

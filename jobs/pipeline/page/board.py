@@ -193,7 +193,7 @@ class Board:
 
     @cached_property
     def statistics(self) -> list[monitoring.Statistic]:
-        return monitoring.statistics(self.choice.job_type)
+        return sorted(monitoring.statistics(self.choice.job_type), key=lambda row: (row.name, row.job_type))
 
     @property
     def longest(self) -> float:
@@ -212,7 +212,7 @@ class Board:
             counts[min(max(row.attempt, 1), 4) - 1] += row.count
         return [
             Tries(name, job_type, counts, 100 * sum(counts[1:]) / max(sum(counts), 1))
-            for (name, job_type), counts in found.items()
+            for (name, job_type), counts in sorted(found.items())
         ]
 
     @cached_property
@@ -227,10 +227,15 @@ class Board:
     @property
     def grid(self) -> list[tuple[str, str, list[Cell]]]:
         """(script, type, one cell a day), at most `SCRIPTS` of them."""
-        return [
-            (script or job_type, job_type, [_cell(day, by_day.get(day, {})) for day in self.days])
-            for (job_type, script), by_day in list(self._grid.items())[:SCRIPTS]
+        named = [
+            (script or job_type, job_type, by_day)
+            for (job_type, script), by_day in self._grid.items()
             if self.choice.job_type in ("", job_type)
+        ]
+        named.sort(key=lambda row: row[:2])
+        return [
+            (name, job_type, [_cell(day, by_day.get(day, {})) for day in self.days])
+            for name, job_type, by_day in named[:SCRIPTS]
         ]
 
     @property

@@ -175,7 +175,8 @@ def start(request: HttpRequest) -> HttpResponse:
     context = {
         "types": types,
         "has_handlers": any(known for _, _, known in types),
-        "scripts": sorted(set(scripts)),
+        # Not “scripts”: so the frame calls what it loads.
+        "known_scripts": sorted({*scripts, *settings.PIPELINE_SCRIPTS}),
         "subjects": [(name, SUBJECTS[name]._meta.verbose_name) for name in SUBJECTS],
     }
     if is_partial(request):
