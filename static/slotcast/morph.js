@@ -41,7 +41,8 @@
       if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue;
       return;
     }
-    if (from.isEqualNode(to)) return;
+    // What a script of the page fills is the script's.
+    if (to.hasAttribute("data-kept") || from.isEqualNode(to)) return;
     attributes(from, to);
     children(from, to);
     field(from, to);

@@ -14,7 +14,7 @@
     const known = document.cookie.split("; ").includes(`sc_zone=${encodeURIComponent(zone)}`);
     if (known) return;
     document.cookie = `sc_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
-    const shown = document.getElementById("sc-clock");
+    const shown = document.querySelector("#sc-clock, #form-zone");
     if (shown && shown.dataset.zone !== zone && !new URLSearchParams(location.search).has("zone")) location.reload();
   }
 

@@ -391,6 +391,30 @@ def test_the_form_says_what_is_wrong_and_keeps_the_rest(
     expect(page.locator(f"#pick-{account.pk}")).to_be_checked()
 
 
+def test_what_was_refused_of_files_stays_while_one_types(
+    page: Page, account: SocialAccount, tmp_path: Path
+) -> None:
+    page.goto("/posts/new/")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("hello, world, I am no video")
+    page.set_input_files("#post-files", notes)
+    refused = page.locator("#file-progress")
+    expect(refused).to_contain_text("notes.txt is no MP4 video")
+    page.locator(f"#pick-{account.pk}").check()
+    expect(page.locator(f"#caption-{account.pk}")).to_be_visible()
+    expect(refused).to_contain_text("notes.txt is no MP4 video")
+    refused.get_by_role("button", name="Dismiss").click()
+    expect(refused).to_be_empty()
+
+
+def test_the_form_opens_on_the_viewers_clock_from_the_first_visit_on(
+    page: Page, account: SocialAccount
+) -> None:
+    page.goto("/posts/new/")
+    expect(page.locator("#post-zone")).to_have_value(ZONE)
+    expect(page.locator("#form-zone")).to_contain_text(ZONE)
+
+
 # -------------------------------------------------------------------- people and screens
 
 

@@ -30,10 +30,11 @@ class Times(Typed):
         return self.wall_of(self.at, "at")
 
     def wall_of(self, text: str, name: str) -> zones.Wall | None:
-        if not text.strip():
+        zone = self.zone
+        if not text.strip() or "in" in self.errors:
             return None
         try:
-            return zones.resolve(text, self.zone, is_second=self.is_second)
+            return zones.resolve(text, zone, is_second=self.is_second)
         except zones.BadTime as error:
             self.wrong(name, str(error))
             return None
@@ -68,9 +69,10 @@ class Times(Typed):
 
     def window_spread(self) -> Spread | None:
         windows, gap = self.parsed_windows(), self.number("gap", self.gap, least=1, most=24 * 60)
-        if not windows or gap is None:
+        zone = self.zone
+        if not windows or gap is None or "in" in self.errors:
             return None
         return Spread(
-            mode="windows", windows=windows, gap=timedelta(minutes=gap), zone=self.zone,
+            mode="windows", windows=windows, gap=timedelta(minutes=gap), zone=zone,
             start=self.wall.at if self.wall else None,
         )  # fmt: skip

@@ -171,6 +171,19 @@ def test_windows_leave_out_what_is_taken(
     assert datetime(2027, 6, 16, 14, 0, tzinfo=UTC) in moments()
 
 
+@pytest.mark.parametrize("mode", ["keep", "every", "windows"])
+def test_a_zone_nobody_knows_makes_no_moment(
+    operator_client: Client, make_series: MakeSeries, account: SocialAccount, mode: str
+) -> None:
+    make_series("Harbour", 1)
+    fields = {"account": account.pk, "at": "2027-06-16T14:00", "mode": mode, "in": "Mars/Base"}
+    look = {"do": "look", "add": ["harbour/01.mp4"], **fields}
+    shown = operator_client.post("/posts/new/", look, headers=LIVE)
+    assert "“Mars/Base” is no time zone" in text_of(shown)
+    assert planned(shown) == []
+    assert "UTC" not in shown.content.decode().split('id="moment-both"')[1].split("</p>")[0]
+
+
 def test_posts_may_be_saved_without_a_time(
     operator_client: Client, make_series: MakeSeries, account: SocialAccount
 ) -> None:
