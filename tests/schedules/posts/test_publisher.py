@@ -246,6 +246,18 @@ def test_a_token_renewed_within_the_grace_publishes(uploaded_post: MakePost, soc
     assert publish(post).status == PostStatus.PUBLISHED
 
 
+def test_a_token_revoked_before_the_read_back_leaves_it_accepted_until_it_can_be_read(
+    uploaded_post: MakePost, social: Sandbox
+) -> None:
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=1))
+    social.add_fault("get_post", status=401, body={"message": "Unauthenticated."}, times=1)
+    until(lambda: Publisher().run() and fresh(post).error_kind, what="the look was refused")
+    assert fresh(post).is_accepted and fresh(post).is_open
+    fresh(post).account.destination.test_connection(who="olga", now=timezone.now())
+    assert publish(post).status == PostStatus.PUBLISHED
+    assert len(social.requests("publish_post")) == len(social.posts()) == 1
+
+
 @pytest.mark.parametrize("call", ["create_post", "publish_now", "read_post", "warm"])
 def test_what_nobody_foresaw_in_a_call_keeps_no_post_for_ever(
     uploaded_post: MakePost, social: Sandbox, monkeypatch: pytest.MonkeyPatch, call: str

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from jobs.events import history_of
 from sandbox.server import Sandbox
+from schedules.posts import deciding, explaining
 from schedules.posts.models import PostStatus, ScheduledPost
 from tests.jobs.worker_process import until
 from tests.schedules.conftest import MakePost, fresh
@@ -29,12 +30,22 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 LEASE_SECONDS = 2.0
 
-# What `manage.py worker` does, in one process that can be killed.
+# What `manage.py worker` does, in one process that can be killed; its clock is wrong by what the file says.
 WORKER = """
-import time, django
+import os, time, django
+from datetime import UTC, datetime
+true_time = time.time
+def wrong_by():
+    try:
+        with open(os.environ["CLOCK_FILE"]) as file:
+            return float(file.read() or 0)
+    except FileNotFoundError:
+        return 0.0
+time.time = lambda: true_time() + wrong_by()
+from django.utils import timezone
+timezone.now = lambda: datetime.fromtimestamp(time.time(), UTC)
 django.setup()
 from django import db
-from django.utils import timezone
 from jobs import runner, ticker
 ticked_at = 0.0
 print("ready", flush=True)
@@ -90,6 +101,7 @@ def start(tmp_path: Path, library: Path, settings: Any) -> Iterator[Start]:
         "RECONCILE_WAIT_SECONDS": "0.2",
         "UPLOAD_RETRY_DELAYS_SECONDS": "0.2",
         "PRE_UPLOAD_LEAD_SECONDS": "3600",
+        "CLOCK_FILE": str(tmp_path / "clock"),
         "PYTHONWARNINGS": "ignore",
     }
 
@@ -232,6 +244,77 @@ def test_two_clusters_publish_each_post_once(uploaded_post: MakePost, social: Sa
     remotes = social.posts()
     assert {remote["uuid"] for remote in remotes} == {fresh(post).remote_uuid for post in posts}
     assert len(remotes) == len(social.requests("publish_post")) == 20
+
+
+# -------------------------------------------------------------------- the token is taken away
+
+
+def test_a_token_revoked_in_mid_way_publishes_nothing_until_it_is_renewed(
+    uploaded_post: MakePost, social: Sandbox, start: Start
+) -> None:
+    at = timezone.now() + timedelta(seconds=6)
+    post = uploaded_post(at=at)
+    worker = start()
+    until(lambda: fresh(post).remote_uuid, what="its draft is made")
+    social.settings(onlysocial_token_revoked=True)
+    until(lambda: fresh(post).error_kind == "credentials", what="the refusal is shown")
+    waiting = fresh(post)
+    assert (waiting.status, waiting.publish_intended_at) == (PostStatus.MEDIA_UPLOADED, None)
+    assert "access token" in explaining.why_not_published(waiting, timezone.now())
+    social.settings(onlysocial_token_revoked=False)
+    waiting.account.destination.test_connection(who="olga", now=timezone.now())
+    await_published(post, worker)
+    assert_once(post, social)
+    assert fresh(post).remote_uuid == waiting.remote_uuid
+
+
+# -------------------------------------------------------------------- the clock is set
+
+
+def set_clock(folder: Path, hours: int) -> None:
+    """Of every worker's machine, from now on."""
+    new = folder / "clock.new"
+    new.write_text(str(hours * 3600))
+    new.rename(folder / "clock")
+
+
+def test_a_clock_set_back_an_hour_and_right_again_publishes_once_and_not_early(
+    uploaded_post: MakePost, social: Sandbox, start: Start, tmp_path: Path
+) -> None:
+    at = timezone.now() + timedelta(seconds=6)
+    post = uploaded_post(at=at)
+    workers = [start(), start()]
+    until(lambda: fresh(post).remote_uuid, what="its draft is made")
+    set_clock(tmp_path, -1)
+    until(lambda: timezone.now() > at + timedelta(seconds=1))
+    assert social.requests("publish_post") == []
+    assert fresh(post).is_open
+    set_clock(tmp_path, 0)
+    await_published(post, workers[0])
+    assert_once(post, social)
+
+
+def test_a_clock_set_forward_an_hour_and_right_again_leaves_the_truth(
+    uploaded_post: MakePost, social: Sandbox, start: Start, tmp_path: Path
+) -> None:
+    """By the workers' clock its grace is over: missed, never sent, and published once when somebody says so."""
+    post = uploaded_post(at=timezone.now() + timedelta(seconds=6))
+    workers = [start(), start()]
+    until(lambda: fresh(post).remote_uuid, what="its draft is made")
+    set_clock(tmp_path, 1)
+    missed = await_published(post, workers[0])
+    assert (missed.status, missed.error_kind) == (PostStatus.FAILED, "missed")
+    assert social.requests("publish_post") == []
+    set_clock(tmp_path, 0)
+    now = timezone.now()
+    deciding.publish_now(fresh(post), who="olga", now=now)
+    await_published(post, workers[0])
+    (remote,) = social.posts()
+    assert (fresh(post).status, remote["status"]) == (PostStatus.PUBLISHED, "published")
+    assert fresh(post).remote_uuid == remote["uuid"]
+
+
+# -------------------------------------------------------------------- the database
 
 
 @pytest.mark.postgres
