@@ -15,6 +15,7 @@ from typing import Any
 from uploader.platforms.errors import Rejected
 from uploader.transfer.errors import ConnectionBroken, answered
 from uploader.transfer.places import Bucket
+from uploader.transfer.streams import allow_unchecked
 
 PART_URL_SECONDS = 6 * 3600
 
@@ -135,6 +136,9 @@ def _client(bucket: Bucket) -> Any:
     from botocore.config import Config
 
     verify: bool | str = bucket.ca_file or True
+    if not bucket.checks_certificate:
+        verify = False
+        allow_unchecked()
     own = Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual" if bucket.is_virtual else "path"},
@@ -151,6 +155,6 @@ def _client(bucket: Bucket) -> Any:
         region_name=bucket.region,
         aws_access_key_id=bucket.key,
         aws_secret_access_key=bucket.secret,
-        verify=verify if bucket.checks_certificate else False,
+        verify=verify,
         config=own,
     )

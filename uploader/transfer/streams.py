@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 import certifi
-from urllib3 import PoolManager, Timeout
-from urllib3.exceptions import HTTPError
+from urllib3 import PoolManager, Timeout, disable_warnings
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from uploader.transfer.crew import Stopped
 from uploader.transfer.errors import ConnectionBroken, Damaged, answered
@@ -31,7 +31,13 @@ def tls_of(bucket: Bucket) -> ssl.SSLContext:
     if not bucket.checks_certificate:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        allow_unchecked()
     return context
+
+
+def allow_unchecked() -> None:
+    """Say nothing at each request to a server of this very machine: `doctor` tells that it is not checked."""
+    disable_warnings(InsecureRequestWarning)
 
 
 class Streams:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from django.core.management import call_command
+from urllib3.exceptions import InsecureRequestWarning
 
 from config.environment import BadVariable, origins, storage_url
 from tests.conftest import NOW
@@ -19,6 +23,7 @@ from uploader.default_destinations import ensure_storage
 from uploader.destinations import Destination
 from uploader.platforms.errors import CredentialsRejected, Rejected
 from uploader.transfer import places
+from uploader.transfer.control import Control
 from uploader.transfer.errors import (
     BucketMissing,
     ClockWrong,
@@ -30,8 +35,9 @@ from uploader.transfer.errors import (
     Throttled,
     translated,
 )
-from uploader.transfer.places import Folder
+from uploader.transfer.places import Bucket, Folder
 from uploader.transfer.storage import Storage
+from uploader.transfer.streams import tls_of
 
 HEADERS = {"Content-Type": "video/mp2t", "Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -171,6 +177,19 @@ def test_spaces_is_found_by_its_region_and_speaks_to_the_bucket_s_host() -> None
         name="films", prefix="", key="k", secret="s", endpoint="https://s3.example.com", region="eu-1"
     )
     assert (own.address, own.region) == ("https://s3.example.com/films", "eu-1")
+
+
+@pytest.mark.parametrize("connects", [tls_of, Control])
+def test_a_server_of_this_machine_that_is_not_checked_fills_no_log(
+    connects: Callable[[Bucket], object],
+) -> None:
+    given = {"name": "films", "prefix": "", "key": "k", "secret": "s", "region": ""}
+    place = replace(places.bucket(**given, endpoint="https://localhost:7481"), checks_certificate=False)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        connects(place)
+        warnings.warn("Unverified HTTPS request", InsecureRequestWarning, stacklevel=1)
+    assert not warned
 
 
 def test_the_environment_makes_the_storage(settings: Any, tmp_path: Path, db: None) -> None:
