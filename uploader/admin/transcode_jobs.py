@@ -131,7 +131,8 @@ class TranscodeJobAdmin(DecidingAdmin):
 
     @display(description="Resolutions")
     def rungs(self, job: TranscodeJob) -> str:
-        return ", ".join(f"{r['label']} {r['width']}×{r['height']}" for r in job.ladder) or "–"
+        sizes = ", ".join(f"{r['label']} {r['width']}×{r['height']}" for r in job.ladder)
+        return format_html('<div class="sc-wrap">{}</div>', sizes) if sizes else "–"
 
     @display(description="Length")
     def length(self, job: TranscodeJob) -> str:

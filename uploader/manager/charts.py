@@ -129,11 +129,11 @@ class Charts:
         ]
 
     @property
-    def rows(self) -> list[tuple[str, list[str]]]:
-        """The same as a table, the latest first; what came to nothing is left out."""
+    def rows(self) -> list[tuple[datetime, list[str]]]:
+        """The same as a table, from when on, the latest first; what came to nothing is left out."""
         return [
             (
-                part.label,
+                part.begins,
                 [
                     f"{part.done.completed:,}", f"{part.done.failed:,}", f"{part.done.cancelled:,}",
                     percent(part.done.completion_rate), length(part.done.average_seconds),
@@ -164,10 +164,10 @@ def duration(part: Part) -> str:
 def label_of(begin: datetime, hours: int) -> str:
     local = timezone.localtime(begin)
     if hours == 1:
-        return f"{local:%a %H:%M}"
+        return f"{local:%a %H:%M %Z}"
     if hours == 24:
-        return f"{local:%d %b %H:%M}–{timezone.localtime(begin + timedelta(hours=24)):%d %b}"
-    return f"{local:%a %d %b %H:%M}"
+        return f"{local:%d %b %H:%M}–{timezone.localtime(begin + timedelta(hours=24)):%d %b %Z}"
+    return f"{local:%a %d %b %H:%M %Z}"
 
 
 def percent(rate: float | None) -> str:
