@@ -309,6 +309,59 @@ def test_a_post_is_moved_by_keyboard_alone(page: Page, make_post: MakePost) -> N
     assert ScheduledPost.objects.get(pk=post.pk).scheduled_for == at.replace(hour=18, minute=30)
 
 
+def tab_to(page: Page, target: str, *, most: int = 60) -> None:
+    """As those do who have no mouse."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == target:
+            return
+    raise AssertionError(f"{target} is not reached by the tab key")
+
+
+def test_a_post_is_made_and_cancelled_by_keyboard_alone(
+    page: Page, make_series: MakeSeries, account: SocialAccount
+) -> None:
+    make_series("Harbour", 1)
+    open_live(page)
+    page.keyboard.press("n")
+    expect(page.locator("#post-form")).to_be_visible()
+    expect(page.locator("#form-zone")).to_contain_text(ZONE)
+    tab_to(page, "library-search")
+    page.keyboard.type("harb")
+    expect(page.locator("#library-hits .sc-hit")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen-videos li")).to_have_count(1)
+    tab_to(page, "caption")
+    page.keyboard.type("Fog")
+    tab_to(page, f"pick-{account.pk}")
+    page.keyboard.press("Space")
+    expect(page.locator(f"#caption-{account.pk}")).to_be_visible()
+    tab_to(page, "post-at")
+    at = berlin(days=7)
+    page.keyboard.type(f"{at:%m%d%Y}")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type("0200PM")
+    expect(page.locator("#post-plan .sc-plan-list li")).to_have_count(1)
+    tab_to(page, "save-posts")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text("1 post saved.")
+    post = ScheduledPost.objects.get()
+    assert (post.caption, post.scheduled_for) == ("Fog", at)
+
+    expect(page.locator("#sc-live")).to_have_text("Live")
+    page.keyboard.press("ArrowDown")
+    expect(chip(page, post)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#sc-details")).to_contain_text("Fog")
+    tab_to(page, "pop-cancel")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#sc-toasts")).to_contain_text("cancelled")
+    assert ScheduledPost.objects.get().status == PostStatus.CANCELLED
+
+
 def test_a_dry_run_forbids_the_past_and_says_the_gap(page: Page, make_post: MakePost) -> None:
     post = make_post("Fog", at=berlin(days=7))
     open_live(page, f"/posts/{post.pk}/")

@@ -364,6 +364,14 @@ def test_a_cause_is_told_once(operator_client: Client, uploaded_post: MakePost) 
     assert page.count("OnlySocial waits for somebody to approve the post there.") == 1
 
 
+def test_without_an_account_the_way_to_one_is_shown(operator_client: Client) -> None:
+    for path in ("/posts/", "/posts/new/"):
+        page = operator_client.get(path)
+        assert "There are no social accounts" in text_of(page)
+        assert ">Destinations</a>" in page.content.decode().split('id="part-calendar"')[-1]
+    assert operator_client.get("/admin/uploader/destination/").status_code == 200
+
+
 def test_a_title_that_is_cut_says_so(operator_client: Client, make_post: MakePost) -> None:
     make_post(caption="Fog " * 60, at=DAY)
     page = text_of(operator_client.get("/posts/?view=list&on=2027-06-16"))
