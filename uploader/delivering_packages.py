@@ -25,7 +25,7 @@ from uploader.transfer import hls, purging
 from uploader.transfer.local_files import LocalFile
 from uploader.transfer.places import Bucket
 from uploader.transfer.sending import Sending, Tally
-from uploader.transfer.storage import Storage
+from uploader.transfer.storage import Storage, Stored
 from uploader.upload_jobs import UploadJob, UploadType
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def bring(job: UploadJob, run: Run, storage: Storage, package: Package) -> None:
     folder = job.s3_path.rpartition("/")[0]
     with Sending(storage, run) as sending, run.moving(noting(job, sending.tally)):
         sending.expect(files)
-        present = storage.listing(folder)
+        present = sending.listing(folder)
         with run.undisturbed():
             run.stage("uploading")
         sending.send([file for file in files if file.path.suffix != ".m3u8"], present)
@@ -134,21 +134,21 @@ def publish(job: UploadJob, run: Run, storage: Storage, package: Package) -> Non
     """Look whether everything named is there, then store the master playlist. Raises Parked, PartsMissing."""
     run.stage("verifying", progress=0, files_done=0, bytes_sent=0, bytes_per_second=0.0)
     refuse_unfinished(job)
-    with run.moving():
-        missing = missing_of(job, storage, package)
+    folder = package_uploads.folder_of(job)
+    with Sending(storage, run) as sending, run.moving():
+        missing = missing_of(job, sending.listing(folder), package)
     if missing:
         shown = ", ".join(missing[:MOST_NAMED]) + (" …" if len(missing) > MOST_NAMED else "")
         raise PartsMissing(
             f"{len(missing)} of the files the master playlist names are not in the storage: {shown}. "
             f"{advice(job)}"
         )
-    folder = package_uploads.folder_of(job)
     # With a full lease: whoever lost it finds out here, before anything is stored.
     run.stage_for_good("publishing")
     with run.moving(), Sending(storage, run) as sending:
         master = [local_file(package.master, package.root, folder)]
         sending.expect(master)
-        sending.send(master, storage.listing(folder))
+        sending.send(master, sending.listing(folder))
     run.save(remote_url=address_of(job, storage), bytes_sent=job.bytes_total, files_done=1, progress=99)
     purge(job, storage)
 
@@ -167,10 +167,9 @@ def advice(job: UploadJob) -> str:
     return "Retry its parts; the master playlist follows by itself."
 
 
-def missing_of(job: UploadJob, storage: Storage, package: Package) -> list[str]:
-    """What is named and is not in the storage, or not with the size it has here. Raises `hls.BadPlaylist`."""
+def missing_of(job: UploadJob, present: dict[str, Stored], package: Package) -> list[str]:
+    """What is named and is not `present`, or not with the size it has here. Raises `hls.BadPlaylist`."""
     folder = package_uploads.folder_of(job)
-    present = storage.listing(folder)
     missing = []
     for path in sorted(hls.everything_named(package.master, package.root)):
         file = local_file(package.root / path, package.root, folder)

@@ -99,6 +99,18 @@ class Sending:
             self.tally.files_total += 1
             self.tally.bytes_total += file.size_bytes
 
+    def listing(self, folder: str) -> dict[str, Stored]:
+        """What the storage has below `folder`, by key; asked in a thread, so that a stop need not wait for it.
+
+        Raises the condition that stopped it, or whatever the watch raised.
+        """
+        found: dict[str, Stored] = {}
+        self._last_good = time.monotonic()
+        self._crew.do(
+            [folder], lambda below: found.update(self._patiently(lambda: self.storage.listing(below)))
+        )
+        return found
+
     def send(self, files: list[LocalFile], present: dict[str, Stored]) -> None:
         """Bring every file there; `present` is what the storage has already, by key.
 

@@ -144,3 +144,23 @@ def test_killed_at_a_playlist_nobody_is_promised_what_is_not_there(
     run_all(jobs)
     assert set(states(jobs).values()) == {Status.COMPLETED}
     assert promises(s3, bucket, folder) == []
+
+
+@pytest.mark.parametrize("whose", ["part", "master"])
+def test_killed_while_it_looks_at_what_is_there_it_is_begun_anew(
+    film: Film, troubled: Destination, trouble: Trouble, tmp_path: Path, s3: S3, bucket: str, whose: str
+) -> None:
+    jobs = queue(film, troubled, tmp_path)
+    job = jobs[0]
+    if whose == "master":
+        job = master_of(jobs)
+        for part in jobs[:-1]:
+            [claimed] = UploadJob.objects.filter(pk=part.pk).claim(f"worker#{part.pk}", now=timezone.now())
+            runner.execute(claimed)
+    kill_when_held(job, trouble, lambda asked: "list-type" in asked.path, tmp_path)
+    folder = package_uploads.folder_of(job)
+    assert f"{folder}/master.m3u8" not in s3.keys(bucket)
+    at_once(jobs)
+    run_all(jobs)
+    assert set(states(jobs).values()) == {Status.COMPLETED}
+    assert promises(s3, bucket, folder) == []
