@@ -25,22 +25,28 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def dying_ffmpeg(tmp_path: Path, monkeypatch: Any) -> Any:
-    """`dying_ffmpeg(word)`: the next ffmpeg that is told `word` is killed; those after it live."""
+def odd_ffmpeg(tmp_path: Path, monkeypatch: Any) -> Any:
+    """`odd_ffmpeg(word, does)`: the next ffmpeg that is told `word` does that; those after it are as ever."""
     real = program()
 
-    def arrange(word: str) -> None:
+    def arrange(word: str, does: str) -> None:
         mark = tmp_path / "mark"
         mark.touch()
         fake = tmp_path / "bin" / "ffmpeg"
         fake.parent.mkdir()
         fake.write_text(
-            f'#!/bin/sh\ncase "$*" in *{word}*) rm {mark} 2>/dev/null && kill -9 $$ ;; esac\nexec {real} "$@"\n'
+            f'#!/bin/sh\ncase "$*" in *{word}*) if rm {mark} 2>/dev/null; then {does}; fi ;; esac\nexec {real} "$@"\n'
         )
         fake.chmod(0o755)
         monkeypatch.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
 
     return arrange
+
+
+@pytest.fixture
+def dying_ffmpeg(odd_ffmpeg: Any) -> Any:
+    """`dying_ffmpeg(word)`: the next ffmpeg that is told `word` is killed."""
+    return lambda word: odd_ffmpeg(word, "kill -9 $$")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +75,27 @@ def test_an_ffmpeg_killed_in_any_stage_costs_an_attempt_and_the_next_one_makes_t
     if stage == "merging":
         # What was encoded before is used again.
         assert not job.logs.filter(stage="transcoding", attempt=2).exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "stage"),
+    [("make_zero", "splitting"), ("libx264", "transcoding"), ("concat", "merging")],
+)
+def test_a_disk_that_is_full_in_any_stage_leaves_no_file_and_the_next_attempt_makes_the_film(
+    library: Path, transcoding: Path, settings: Any, odd_ffmpeg: Any, word: str, stage: str
+) -> None:
+    """ffmpeg 5 ends with status 0 then, and with half a file."""
+    settings.TRANSCODE_PIECE_SECONDS = 1
+    film(library / "film.ts", seconds=SECONDS)
+    job = create_transcode(Film.objects.create(title="Film", path="film.ts"), now=timezone.now())
+    odd_ffmpeg(word, 'echo "av_interleaved_write_frame(): No space left on device" >&2; exit 0')
+    job = attempt(job)
+    assert (job.status, job.error_kind) == ("waiting", "transient")
+    assert job.error_message == "Film: the disk is full. Make room on it, then retry."
+    assert files_below(transcoding) == []
+    assert job.logs.filter(stage=stage, text__contains="No space left").exists()
+    job.wake(who="olga", now=timezone.now())
+    package_of(attempt(job))
 
 
 def test_a_worker_that_is_stopped_hands_its_film_back_and_uses_up_no_attempt(

@@ -252,3 +252,17 @@ def test_pieces_are_only_begun_for_a_film_that_is_being_made(library: Path, tran
     job = transcode(film(library / "film.mp4"))
     TranscodePiece.objects.create(job=job, number=7)
     assert not TranscodePiece.objects.claimable(timezone.now()).exists()
+
+
+def test_a_film_of_ten_hours_is_made_in_pieces_to_its_last_picture(
+    library: Path, transcode: Transcode, settings: Any, tmp_path: Path
+) -> None:
+    settings.TRANSCODE_SEGMENT_SECONDS, settings.TRANSCODE_PIECE_SECONDS = 60, 3600
+    job = transcode(film(library / "long.mp4", seconds=36_000, size="64x36", rate="1", tones=0))
+    package = package_of(job)
+    assert (job.pieces_total, job.pieces_done) == (10, 10)
+    assert job.duration_seconds == package.duration_seconds == pytest.approx(36_000, abs=2)
+    [picture] = package.renditions
+    assert len(picture.segments) == 600 + 1  # the first is the one all others need
+    assert playlists.read(picture.playlist).seconds == pytest.approx(36_000, abs=2)
+    assert len(films.frame_times(joined(picture, tmp_path / "long.mp4"))) == 36_000

@@ -15,6 +15,7 @@ from tests import videos
 from tests.uploader.transcoding.conftest import Transcode, attempt, files_below
 from tests.uploader.transcoding.films import film
 from uploader.catalog import Film
+from uploader.transcoding import deciding
 from uploader.transcoding.ffmpeg import DiskFull, FfmpegKilled, SourceDamaged, failure, run_ffmpeg
 from uploader.transcoding.transcode_jobs import Stage, create_transcode
 
@@ -107,12 +108,25 @@ def test_a_video_deleted_from_the_catalog_ends_its_job(library: Path) -> None:
     assert attempt(job).error_message == "The video was deleted from the catalog."
 
 
+@pytest.mark.parametrize(
+    "make", [empty, text, playlist, truncated, corrupt, noise, no_frames, videos.sound_only]
+)
 def test_a_corrected_file_is_transcoded_by_the_retry(
-    library: Path, transcode: Transcode, transcoding: Path
+    library: Path, transcode: Transcode, transcoding: Path, make: Callable[[Path], Path]
 ) -> None:
-    job = transcode(truncated(library / "film.mp4"))
+    job = transcode(make(library / "film.mp4"))
+    assert job.status == "failed"
     film(library / "film.mp4")
-    job.retry(who="olga", now=timezone.now())
+    deciding.retry(job, who="olga", now=timezone.now())
+    assert attempt(job).status == "completed"
+
+
+def test_a_file_that_is_back_is_transcoded_by_the_retry(library: Path, transcode: Transcode) -> None:
+    (library / "other.mp4").write_bytes(b"x")
+    job = transcode(library / "film.mp4")
+    assert job.status == "failed"
+    film(library / "film.mp4")
+    deciding.retry(job, who="olga", now=timezone.now())
     assert attempt(job).status == "completed"
 
 
