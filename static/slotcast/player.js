@@ -40,6 +40,26 @@
     return level.height ? `${level.height}p${rate}` : `Level${rate}`;
   }
 
+  const FILES = {
+    manifest: "its master playlist", level: "a playlist of it", frag: "a segment of it",
+    audioTrack: "a sound track of it", subtitleTrack: "a subtitle of it",
+  };
+
+  /* Why it cannot be played, in words: what is missing, or what the server says of the storage. */
+  async function reason(data) {
+    const file = FILES[data.details.replace(/(Load|Parsing).*$/, "")];
+    const url = data.url || data.response?.url || data.frag?.url;
+    if (data.type !== "networkError" || !file || !url) return `the browser refused it (${data.details}).`;
+    try {
+      const answer = await fetch(url);
+      if (answer.status === 404) return `${file} is not in the storage.`;
+      const isSaid = !answer.ok && (answer.headers.get("Content-Type") || "").startsWith("text/plain");
+      return isSaid ? await answer.text() : `${file} did not come (${answer.status}).`;
+    } catch {
+      return "the server cannot be reached.";
+    }
+  }
+
   function connect(box, Hls) {
     const video = box.querySelector("video");
     const [levels, subtitles, tracks] = ["levels", "subtitles", "tracks"].map((name) => box.querySelector(`[data-${name}]`));
@@ -79,8 +99,7 @@
         hls.recoverMediaError();
         return;
       }
-      const code = data.response && data.response.code ? ` (${data.response.code})` : "";
-      say(box, `It cannot be played: ${data.details}${code}.`, true);
+      reason(data).then((text) => say(box, `It cannot be played: ${text} Reload the page to try again.`, true));
     });
     levels.addEventListener("change", () => { hls.currentLevel = Number(levels.value); });
     subtitles.addEventListener("change", () => {

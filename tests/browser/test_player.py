@@ -137,7 +137,12 @@ def test_a_film_plays_from_its_storage_with_levels_and_subtitles(
     with destination.open_storage() as storage:
         storage.delete([master.s3_path])
     phone.goto(f"/jobs/packages/{master.pk}/play/")
-    expect(phone.locator("[data-said].is-wrong")).to_contain_text("cannot be played", timeout=WAIT)
+    wrong = phone.locator("[data-said].is-wrong")
+    expect(wrong).to_contain_text("its master playlist is not in the storage", timeout=WAIT)
+    if place == "bucket":
+        Destination.objects.filter(pk=destination.pk).update(api_url="http://127.0.0.1:9")
+        phone.reload()
+        expect(wrong).to_contain_text("could not be reached: no connection", timeout=WAIT)
 
 
 def every_picture_at_a_seam(playback: Playback) -> None:
