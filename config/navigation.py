@@ -156,3 +156,7 @@ def favicon(request: HttpRequest) -> str:
 
 def stylesheet(request: HttpRequest) -> str:
     return static("slotcast/admin.css")
+
+
+def dialogs(request: HttpRequest) -> str:
+    return static("slotcast/dialogs.js")

@@ -17,6 +17,7 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT": "config.navigation.environment",
     "BORDER_RADIUS": "6px",
     "STYLES": ["config.navigation.stylesheet"],
+    "SCRIPTS": ["config.navigation.dialogs"],
     "COLORS": {
         # A deep teal: white on 600 has a contrast of 5.5 to 1.
         "primary": {

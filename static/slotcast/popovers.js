@@ -115,28 +115,6 @@
     if (until) event.formData.set("until_utc", new Date(until).toISOString());
   });
 
-  /* ------------------------------------------------ dialogs keep the keyboard until they are closed */
-
-  const STOPS = "a[href], button, input, select, textarea, summary";
-  function isStop(node) {
-    if (node.disabled || node.type === "hidden" || node.tabIndex < 0 || !node.getClientRects().length) return false;
-    // Of radio buttons of one name the keyboard stops at the chosen one.
-    if (node.type !== "radio" || node.checked || !node.form) return true;
-    return ![...node.form.elements].some((other) => other.name === node.name && other.checked);
-  }
-
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Tab") return;
-    const box = [...document.querySelectorAll(".sc-dialog:popover-open")].pop();
-    const stops = box ? [...box.querySelectorAll(STOPS)].filter(isStop) : [];
-    if (!stops.length) return;
-    const at = stops.indexOf(document.activeElement);
-    const isOut = !box.contains(document.activeElement);
-    if (!isOut && at !== (event.shiftKey ? 0 : stops.length - 1)) return;
-    event.preventDefault();
-    stops.at(event.shiftKey ? -1 : 0).focus();
-  });
-
   document.addEventListener("toggle", (event) => {
     if (event.target.id === "sc-details" && event.newState === "closed" && opener) {
       if (document.contains(opener) && document.activeElement === document.body) opener.focus({ preventScroll: true });

@@ -110,6 +110,28 @@ def test_a_dialog_keeps_the_keyboard_until_escape_closes_it(page: Page, server: 
     assert UploadJob.objects.get().status == "failed"
 
 
+def test_a_dialog_of_the_admin_takes_the_keyboard_and_gives_it_back(
+    signed_in: Callable[..., BrowserContext], server: str
+) -> None:
+    job = transcoding(film("Tide"), "failed")
+    chief = User.objects.create_superuser("rita", password="a-Good-Passphrase-1")
+    page = signed_in(chief).new_page()
+    page.goto(f"/admin/uploader/transcodejob/{job.pk}/change/")
+    button = page.locator('a[href$="/retry_this/"]:visible')
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Retry this transcoding?")
+    expect(dialog.get_by_text("Cancel")).to_be_focused(timeout=WAIT)
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.closest('#dialog') !== null")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(button).to_be_focused()
+    job.refresh_from_db()
+    assert job.status == "failed"
+
+
 def test_every_time_on_a_job_s_page_is_the_reader_s(page: Page, server: str) -> None:
     job = failed(film("Tide"))
     open_live(page, f"/jobs/upload/{job.pk}/")
