@@ -168,7 +168,7 @@ class Trouble:
                     self.answer(status, headers, answer, most=len(answer) // 2 if fault == "cut" else None)
                     return self.cut() if fault == "cut" else None
 
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
+            do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_HEAD = handle_any
 
             def forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 if upstream.scheme == "https":

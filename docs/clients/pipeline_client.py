@@ -6,16 +6,20 @@ with PipelineJob("https://slotcast.example", TOKEN, "scrape", {"scriptType": "my
     job.output.update(total=len(pages))
 """
 
+import contextlib
 import json
 import threading
 import time
-import urllib.error
 import urllib.request
 import uuid
 
 
 class Cancelled(Exception):
     """An operator asked this run to stop."""
+
+
+class Refused(Exception):
+    """Slotcast refuses: a token that is not valid, or a run that was given up. The message is its own."""
 
 
 class PipelineJob:
@@ -25,7 +29,7 @@ class PipelineJob:
         self.job, self.ended, self.reported_at = {}, threading.Event(), 0.0
 
     def __enter__(self):
-        self.job = self._send("POST", self.base, {**self.announced, "status": "running"})
+        self._send({**self.announced, "status": "running"})
         threading.Thread(target=self._keep_alive, daemon=True).start()
         return self
 
@@ -33,34 +37,37 @@ class PipelineJob:
         """progress=, stage=, log=[…], workId=, editionId= …; percentages go out once a second at most."""
         if set(said) != {"progress"} or time.monotonic() - self.reported_at > 1:
             self.reported_at = time.monotonic()
-            self._patch(said)
+            self._send(said)
         if self.job["cancelRequested"]:
-            raise Cancelled
+            raise Cancelled("Cancelled on request")
 
     def __exit__(self, kind, error, trace):
         self.ended.set()
         if error is None:
-            self._patch({"status": "success", "output": self.output})
-        else:
-            status = "cancelled" if kind is Cancelled else "failed"
-            self._patch({"status": status, "error": str(error) or kind.__name__})
+            self._send({"status": "success", "output": self.output})
+            return
+        status = "cancelled" if kind is Cancelled else "failed"
+        with contextlib.suppress(OSError, Refused):  # what went wrong in the script matters more
+            self._send({"status": status, "error": str(error) or kind.__name__, "output": self.output})
 
     def _keep_alive(self):
         while not self.ended.wait(self.job["leaseSeconds"] / 4):
-            self._patch({})
+            with contextlib.suppress(OSError, Refused):  # the next report tells the script
+                self._send({}, tries=1)
 
-    def _patch(self, said):
-        body = {**said, "attempt": self.job["attempt"]}
-        self.job = self._send("PATCH", f"{self.base}/{self.job['id']}", body)
-
-    def _send(self, method, url, body, tries=5):
+    def _send(self, said, tries=5):
+        method, url = ("PATCH", f"{self.base}/{self.job['id']}") if self.job else ("POST", self.base)
+        body = json.dumps({**said, "attempt": self.job.get("attempt", 0)}).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(url, json.dumps(body).encode(), headers, method=method)
         try:
+            request = urllib.request.Request(url, body, headers, method=method)
             with urllib.request.urlopen(request, timeout=15) as answer:
-                return json.load(answer)
-        except OSError as error:  # sending a report again does no harm
-            if tries == 1 or (isinstance(error, urllib.error.HTTPError) and error.code < 500):
+                self.job = json.load(answer)
+                return
+        except OSError as error:
+            if (code := getattr(error, "code", 599)) < 500 and code != 429:
+                raise Refused(f"{code}: {error.read().decode(errors='replace')}") from None
+            if tries == 1:
                 raise
-        time.sleep(2 ** (5 - tries))
-        return self._send(method, url, body, tries - 1)
+        time.sleep(2 ** (5 - tries))  # sending a report again does no harm
+        self._send(said, tries - 1)

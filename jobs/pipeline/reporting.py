@@ -83,6 +83,9 @@ def _move(job: PipelineJob, said: dict[str, Any], *, who: str, now: datetime) ->
         columns["output"] = plain(columns["output"])
     columns |= {f"{link}_id": getattr(said[link], "pk", None) for link in LINKS if link in said}
     if job.is_finished:
+        if "status" not in said and (columns or said.get("log")):
+            # A script that was given up, or stopped by a person, learns of it before it has gone on to its end.
+            raise Conflict(f"The job is {job.status}.")
         _from_the_end(job, status, who=who, now=now)
     elif job.status == Status.QUEUED:
         _from_the_line(job, status, said, who=who, now=now)
@@ -99,7 +102,7 @@ def _move(job: PipelineJob, said: dict[str, Any], *, who: str, now: datetime) ->
 
 
 def _from_the_end(job: PipelineJob, status: str, *, who: str, now: datetime) -> None:
-    """An ended job may begin anew; the report of the same end comes again when its answer was lost."""
+    """An ended job may begin anew; the report of the same end, or a heartbeat, may come late and changes nothing."""
     if status in (Status.QUEUED, Status.RUNNING) and job.can_retry:
         job.retry(who=who, now=now)
         if status == Status.RUNNING:

@@ -1,14 +1,10 @@
-"""The HTTP API: what external scripts report, who may do what, and the example clients, really run."""
+"""The HTTP API: what external scripts report, and who may do what."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
 import uuid
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,9 +23,10 @@ from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.tokens import PipelineToken, digest_of
 from tests.conftest import person
+from tests.jobs.pipeline.external import URL, Script
+from tests.jobs.pipeline.rows import the_job
 
 pytestmark = pytest.mark.django_db
-URL = "/api/pipeline-jobs"
 
 
 @pytest.fixture(autouse=True)
@@ -37,37 +34,9 @@ def _nobody_has_asked_yet() -> None:
     cache.clear()
 
 
-class Script:
-    """An external script with a token of its own."""
-
-    def __init__(self, name: str) -> None:
-        self.row = PipelineToken(name=name)
-        self.token = self.row.fill()
-        self.row.save()
-        self.client = Client(headers={"Authorization": f"Bearer {self.token}"})
-
-    def post(self, **body: Any) -> Any:
-        return self.client.post(URL, body, content_type="application/json")
-
-    def begin(self, **body: Any) -> dict[str, Any]:
-        answer = self.post(**{"jobType": "scrape", "status": "running", **body})
-        assert answer.status_code == 201, answer.json()
-        return answer.json()
-
-    def patch(self, job_id: str, **body: Any) -> Any:
-        return self.client.patch(f"{URL}/{job_id}", body, content_type="application/json")
-
-    def get(self, path: str = "", **query: Any) -> Any:
-        return self.client.get(f"{URL}{path}", query)
-
-
 @pytest.fixture
 def script(db: None) -> Script:
     return Script("crawler")
-
-
-def the_job() -> PipelineJob:
-    return PipelineJob.objects.get()
 
 
 # -------------------------------------------------------------------- reporting
@@ -158,6 +127,18 @@ def test_reports_that_come_twice_change_nothing(script: Script) -> None:
     for _ in range(2):
         assert script.patch(chosen, status="success", output={"total": 1}).status_code == 200
     assert [event.new for event in history_of(the_job())] == ["queued", "running", "success"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"progress": 50}, {"stage": "late"}, {"log": ["still here"]}, {"output": {}}]
+)
+def test_of_a_job_that_ended_nothing_more_is_reported(script: Script, more: dict[str, Any]) -> None:
+    job = script.begin()
+    script.patch(job["id"], status="failed", error="No network")
+    refused = script.patch(job["id"], **more)
+    assert (refused.status_code, refused.json()["error"]) == (409, "The job is failed.")
+    assert script.patch(job["id"]).json()["status"] == "failed", "a heartbeat that is late does no harm"
+    assert not history_of(the_job()).filter(type="log").exists()
 
 
 def test_an_id_that_is_somebody_else_s_is_refused(script: Script) -> None:
@@ -400,78 +381,6 @@ def test_a_token_made_in_the_admin_is_shown_once_and_revoked(admin_client: Clien
     assert shown not in admin_client.get(f"/admin/jobs/pipelinetoken/{row.pk}/change/").content.decode()
     admin_client.post("/admin/jobs/pipelinetoken/", {"action": "revoke", "_selected_action": [str(row.pk)]})
     assert PipelineToken.objects.get().revoked_at
-
-
-# -------------------------------------------------------------------- the example clients
-
-CLIENTS = Path(settings.BASE_DIR) / "docs" / "clients"
-PYTHON = """
-import sys
-from pipeline_client import PipelineJob
-with PipelineJob(sys.argv[1], sys.argv[2], "scrape", {"scriptType": "my-crawler"}) as job:
-    for number in range(1, 101):
-        job.report(progress=number)
-    job.report(stage="writing", log=["Almost there"])
-    if sys.argv[3] == "fails":
-        raise ValueError("The site is down")
-    job.output.update(total=100)
-"""
-TYPESCRIPT = """
-import { pipelineJob } from "./pipeline_client.ts";
-const [url, token, how] = process.argv.slice(2);
-await pipelineJob(url, token, "scrape", { scriptType: "my-crawler" }, async (job) => {
-  for (let number = 1; number <= 100; number++) await job.report({ progress: number });
-  await job.report({ stage: "writing", log: ["Almost there"] });
-  if (how === "fails") throw new Error("The site is down");
-  return { total: 100 };
-});
-"""
-
-
-def strips_types() -> bool:
-    node = shutil.which("node")
-    found = node and subprocess.run(
-        [node, "--experimental-strip-types", "-e", ""], capture_output=True, check=False
-    )
-    return bool(found) and found.returncode == 0
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("how", ["works", "fails"])
-@pytest.mark.parametrize(
-    "language",
-    [
-        "python",
-        pytest.param("typescript", marks=pytest.mark.skipif(not strips_types(), reason="needs Node 22.6")),
-    ],
-)
-def test_the_example_client_reports_a_run(live_server: Any, tmp_path: Path, language: str, how: str) -> None:
-    script = Script("crawler")
-    if language == "python":
-        shutil.copy(CLIENTS / "pipeline_client.py", tmp_path)
-        (tmp_path / "script.py").write_text(PYTHON)
-        command = [sys.executable, "script.py"]
-    else:
-        shutil.copy(CLIENTS / "pipeline_client.ts", tmp_path)
-        (tmp_path / "script.mts").write_text(TYPESCRIPT)
-        command = ["node", "--experimental-strip-types", "--no-warnings", "script.mts"]
-    found = subprocess.run(
-        [*command, live_server.url, script.token, how],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert (found.returncode == 0) == (how == "works"), found.stderr
-    job = the_job()
-    if how == "works":
-        assert (job.status, job.output, job.script) == ("success", {"total": 100}, "my-crawler")
-    else:
-        assert (job.status, job.error) == ("failed", "The site is down")
-    assert [event.why for event in history_of(job) if event.type == "log"] == ["Almost there"]
-
-
-@pytest.mark.parametrize("name", ["pipeline_client.py", "pipeline_client.ts"])
-def test_an_example_client_is_short_enough_to_read(name: str) -> None:
-    lines = (CLIENTS / name).read_text().splitlines()
-    assert sum(bool(line.strip()) for line in lines) <= 60
 
 
 def test_people_of_the_admin_see_no_digest(db: None, script: Script) -> None:
