@@ -59,7 +59,8 @@ def of_move(post: ScheduledPost, wall: zones.Wall | None, *, viewer: ZoneInfo, n
         return found
     if wall.note:
         found.say("warn", wall.note)
-    if post.scheduled_for == wall.at and post.is_open:
+    # A field holds no parts of a second.
+    if post.is_open and post.scheduled_for and post.scheduled_for.replace(microsecond=0) == wall.at:
         found.say("plain", "That is its moment already; nothing changes.")
         found.is_idle = True
         return found

@@ -101,6 +101,7 @@ class PostForm(Videos, Accounts, Times):
                 )
             )
         found.sort(key=lambda planned: planned.wall.at if planned.wall else self.now)
+        warn_of_neighbours(found)
         return found
 
     def with_moments(self) -> list[tuple[AccountRow, list[VideoRow], zones.Wall | None]]:
@@ -203,6 +204,21 @@ class PostForm(Videos, Accounts, Times):
             scheduling.UnknownAccount: "account",
         }
         self.wrong(fields.get(type(error), "form"), str(error))
+
+
+def warn_of_neighbours(plan: Sequence[Planned]) -> None:
+    """Say which posts of the plan, the earliest first, are close to one another on the same account."""
+    last: dict[int, Planned] = {}
+    for planned in plan:
+        before = last.get(planned.account.account.pk)
+        last[planned.account.account.pk] = planned
+        if before is None or before.wall is None or planned.wall is None:
+            continue
+        apart = planned.wall.at - before.wall.at
+        if apart < dry_run.NEAR:
+            by = f"{zones.length(apart.total_seconds())} after" if apart else "at the same moment as"
+            name = ", ".join(video.name for video in before.videos)
+            planned.notes.append(("warn", f"Goes out on {planned.account.account} {by} {name}."))
 
 
 def too_long(caption: str) -> str:

@@ -171,6 +171,27 @@ def test_windows_leave_out_what_is_taken(
     assert datetime(2027, 6, 16, 14, 0, tzinfo=UTC) in moments()
 
 
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [("0.1", "6 min after 01.mp4."), ("1", "")],
+)
+def test_the_plan_warns_of_posts_that_are_close_to_one_another(
+    operator_client: Client, make_series: MakeSeries, account: SocialAccount, hours: str, said: str
+) -> None:
+    make_series("Harbour", 2)
+    form = {
+        "do": "look", "add": ["harbour/01.mp4", "harbour/02.mp4"], "account": account.pk,
+        "at": "2027-06-16T14:00", "in": "UTC",
+    }  # fmt: skip
+    together = text_of(operator_client.post("/posts/new/", form, headers=LIVE))
+    assert f"Goes out on {account} at the same moment as 01.mp4." in together
+    spread = text_of(
+        operator_client.post("/posts/new/", {**form, "mode": "every", "hours": hours}, headers=LIVE)
+    )
+    assert (f"Goes out on {account} {said}" in spread) is bool(said)
+    assert "at the same moment" not in spread
+
+
 @pytest.mark.parametrize("mode", ["keep", "every", "windows"])
 def test_a_zone_nobody_knows_makes_no_moment(
     operator_client: Client, make_series: MakeSeries, account: SocialAccount, mode: str

@@ -489,6 +489,11 @@ def test_a_dry_run_says_that_nothing_changes(operator_client: Client, make_post:
     assert not is_offered(operator_client, post, "2027-06-16T12:00")
 
 
+def test_a_dry_run_knows_a_moment_between_two_seconds(operator_client: Client, make_post: MakePost) -> None:
+    post = make_post(at=DAY.replace(microsecond=123_000))
+    assert "nothing changes" in dry(operator_client, post, "2027-06-16T12:00:00")
+
+
 def test_a_dry_run_says_what_the_clocks_do(operator_client: Client, make_post: MakePost) -> None:
     post = make_post(at=DAY)
     gap = dry(operator_client, post, "2027-03-28T02:30", ROME)
