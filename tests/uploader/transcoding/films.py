@@ -111,6 +111,25 @@ def frame_times(path: Path) -> list[float]:
         return sorted(float(frame.pts * stream.time_base) for frame in container.decode(stream))
 
 
+def begins_at(rendition: Rendition) -> float:
+    """When its first picture is shown, as its boxes say (ISO/IEC 14496-12: `mdhd`, `tfdt`, `trun`).
+
+    FFmpeg, which reads for the other looks, shows pictures later by the largest negative offset it meets.
+    """
+    init, first = (path.read_bytes() for path in rendition.segments[:2])
+    timescale = int.from_bytes(_box(init, b"mdhd")[12:16])
+    decoded_at, run = int.from_bytes(_box(first, b"tfdt")[4:12]), _box(first, b"trun")
+    flags = int.from_bytes(run[1:4])
+    # Behind count, data offset and first flags: of the first picture its duration, size and flags, then the offset.
+    before = 8 + 4 * sum(bool(flags & each) for each in (0x1, 0x4, 0x100, 0x200, 0x400))
+    assert flags & 0x800
+    return (decoded_at + int.from_bytes(run[before : before + 4], signed=True)) / timescale
+
+
+def _box(data: bytes, name: bytes) -> bytes:
+    return data[data.index(name) + 4 :]
+
+
 def key_frame_numbers(path: Path) -> list[int]:
     with av.open(str(path)) as container:
         frames = container.decode(container.streams.video[0])
