@@ -81,6 +81,30 @@ def test_a_card_shows_how_far_a_job_is_and_everything_known_of_it(operator_clien
         assert words in text
 
 
+def test_a_card_names_the_part_it_brings_and_when_a_waiting_job_begins(operator_client: Client) -> None:
+    later = timezone.now() + timedelta(hours=2)
+    of_package = {"package": "film-1/1-a", "local_path": "/t/x", "not_before_at": later}
+    upload(
+        film(),
+        upload_type="subtitle",
+        label="Deutsch",
+        language="de",
+        s3_path="film-1/1-a/de.m3u8",
+        **of_package,
+    )
+    upload(
+        film(),
+        upload_type="master_playlist",
+        label="master",
+        s3_path="film-1/1-a/m.m3u8",
+        attempt=1,
+        **of_package,
+    )
+    text = page(operator_client)
+    assert "Subtitle Deutsch (de) →" in text and "begins <time" in text
+    assert "Master playlist →" in text and "next try <time" in text
+
+
 def test_a_transcoding_shows_its_stages_and_its_uploads(operator_client: Client, settings: Any) -> None:
     job = transcoding(film(), "active", stage="merging", stage_progress=40, pieces_total=3, pieces_done=3)
     text = page(operator_client, kind="transcoding")
