@@ -71,7 +71,7 @@ def test_a_database_that_crashes_in_mid_flight_costs_no_post_and_doubles_none(
     # From here on every answer comes when the database is gone.
     platform.settings(onlysocial_delay_ms=2000)
     until(lambda: is_at(at - timedelta(seconds=0.6)))
-    uploading = installation.schedule("5.mp4", "6.mp4", "7.mp4", at=at + timedelta(seconds=3))
+    uploading = installation.schedule("5.mp4", "6.mp4", "7.mp4", at=timezone.now() + timedelta(seconds=4))
     until(lambda: len(platform.requests("publish_post")) == 3 and len(platform.media()) > 5)
 
     processes = [installation.web.pid, installation.workers[0].pid]

@@ -20,7 +20,8 @@ from sandbox.server import Sandbox
 from schedules.posts import media
 from schedules.posts.models import PostStatus, ScheduledPost
 from schedules.posts.page import leftovers
-from tests.s3 import S3, s3_server
+from tests.jobs.worker_process import until
+from tests.s3 import S3, Trouble, s3_server
 from tests.schedules.conftest import fresh
 from uploader import kept_files
 from uploader.kept_files import MARK
@@ -125,6 +126,25 @@ def test_a_storage_that_does_not_answer_is_no_fault_of_the_platform(
     assert "cannot be read now" in job.error_message
     account.destination.refresh_from_db()
     assert account.destination.why_not_now(timezone.now()) == ""
+
+
+def test_a_storage_that_goes_away_in_the_middle_of_a_file_costs_one_more_try(
+    operator_client: Client, account: SocialAccount, s3: S3, bucket: str, clip: SimpleUploadedFile,
+    social: Sandbox, settings: Any,
+) -> None:  # fmt: skip
+    settings.UPLOAD_RETRY_DELAYS_SECONDS = [0.1]
+    door = Trouble(s3)
+    settings.STORAGE = {**settings.STORAGE, "endpoint": door.s3.url}
+    send(operator_client, account, clip)
+    pieces = iter([None, "reset"])
+    door.fault = lambda asked: next(pieces, None) if asked.method == "GET" else None
+    try:
+        until(lambda: (runner.drain("upload"), fresh(ScheduledPost.objects.get()).pre_uploaded)[1])
+    finally:
+        door.close()
+    job = ScheduledPost.objects.get().videos.get().job
+    assert job is not None and job.attempt == 2
+    assert [remote["size"] for remote in social.media()] == [clip.size]
 
 
 def test_while_the_storage_is_away_nothing_is_saved_and_it_is_said(
