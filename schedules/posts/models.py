@@ -43,7 +43,6 @@ class PostType(models.TextChoices):
 
 
 OPEN = (PostStatus.PENDING, PostStatus.MEDIA_UPLOADED)
-ENDED = (PostStatus.PUBLISHED, PostStatus.FAILED, PostStatus.CANCELLED)
 
 
 def grace() -> timedelta:
@@ -91,11 +90,6 @@ class ScheduledPostQuerySet(models.QuerySet["ScheduledPost"]):
             .filter(scheduled_for__lt=now - grace(), publish_intended_at=None)
             .filter(models.Q(leased_until=None) | models.Q(leased_until__lt=now))
         )
-
-    def counts(self) -> dict[str, int]:
-        """Posts by status, every status named."""
-        found = dict(self.order_by().values_list("status").annotate(models.Count("pk")))
-        return {status.value: found.get(status.value, 0) for status in PostStatus}
 
 
 class ScheduledPost(models.Model):
