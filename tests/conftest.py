@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 
 from jobs.live import bell
 from sandbox.server import Sandbox
@@ -96,6 +98,19 @@ def opensubtitles(platform: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPa
 def one_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real, playable video of a second."""
     return video(tmp_path_factory.mktemp("video") / "one.mp4")
+
+
+class QuickHasher(PBKDF2PasswordHasher):
+    """What any process of the product checks, made in a moment: a test makes people by the hundred."""
+
+    iterations = 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    hasher = f"{QuickHasher.__module__}.{QuickHasher.__qualname__}"
+    with override_settings(PASSWORD_HASHERS=[hasher, *django_settings.PASSWORD_HASHERS]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,7 @@ def make_video(recipe: Recipe) -> None:
                 "-f", "lavfi", "-i", picture,
                 "-f", "lavfi", "-i", f"sine=frequency={recipe.tone_hertz}:duration={recipe.seconds}",
                 "-vf", ",".join([f"scale={recipe.size}", *squares, "format=yuv420p"]),
-                "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-g", "50",
+                "-c:v", "libx264", "-preset", "ultrafast", "-threads", "1", "-g", "50",
                 # A constant rate: a calm picture would make a file too small to see a transfer move.
                 "-b:v", "4M", "-minrate", "4M", "-maxrate", "4M", "-bufsize", "4M",
                 "-x264-params", "nal-hrd=cbr",

@@ -18,7 +18,7 @@ from tests.jobs.worker_process import (
 
 pytestmark = pytest.mark.processes
 
-KILLS = 20
+KILLS = 8
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,7 @@ def clocks(
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SLOTCAST_PROCESS": "worker",
         "SLOTCAST_VAR": str(folder),
         "DATABASE_URL": database_url(),
         "SECRET_KEY": secret,

@@ -88,6 +88,7 @@ def test_the_last_place_is_not_given_twice_to_processes(
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SLOTCAST_PROCESS": "worker",
         "SLOTCAST_VAR": str(tmp_path),
         "DATABASE_URL": database_url(),
         "SECRET_KEY": settings.SECRET_KEY,

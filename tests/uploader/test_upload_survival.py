@@ -104,6 +104,7 @@ def workers(tmp_path: Path, library: Path, settings: Any) -> Iterator[Callable[[
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings",
+            "SLOTCAST_PROCESS": "worker",
             "SLOTCAST_VAR": str(tmp_path),
             "DATABASE_URL": database_url(),
             "SECRET_KEY": settings.SECRET_KEY,

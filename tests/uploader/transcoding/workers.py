@@ -99,6 +99,7 @@ class Crew:
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings",
+            "SLOTCAST_PROCESS": "worker",
             "SLOTCAST_VAR": str(tmp_path),
             "DATABASE_URL": database_url(),
             "SECRET_KEY": settings.SECRET_KEY,
