@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,14 @@ def await_published(post: ScheduledPost, worker: Worker, *, seconds: float = 40)
     return fresh(post)
 
 
+def come_in(seconds: float, *posts: ScheduledPost) -> datetime:
+    """The posts' moment, from now: how long the workers took to start is none of it."""
+    at = timezone.now() + timedelta(seconds=seconds)
+    rows = ScheduledPost.objects.filter(pk__in=[post.pk for post in posts])
+    rows.update(scheduled_for=at, take_at=ScheduledPost.first_take(at))
+    return at
+
+
 def assert_once(post: ScheduledPost, social: Sandbox) -> None:
     done = fresh(post)
     assert (done.status, done.error_message) == (PostStatus.PUBLISHED, "")
@@ -224,9 +232,9 @@ def test_a_restart_of_everything_around_the_moment(
     uploaded_post: MakePost, social: Sandbox, start: Start, before_seconds: float
 ) -> None:
     social.settings(onlysocial_delay_ms=1500)
-    at = timezone.now() + timedelta(seconds=5)
-    post = uploaded_post(at=at)
+    post = uploaded_post(at=timezone.now() + timedelta(hours=1))
     workers = [start(), start()]
+    at = come_in(4, post)
     until(lambda: timezone.now() >= at - timedelta(seconds=before_seconds))
     for worker in workers:
         worker.kill()
@@ -236,9 +244,10 @@ def test_a_restart_of_everything_around_the_moment(
 
 
 def test_two_clusters_publish_each_post_once(uploaded_post: MakePost, social: Sandbox, start: Start) -> None:
-    at = timezone.now() + timedelta(seconds=6)
-    posts = [uploaded_post(at=at) for _ in range(20)]
+    later = timezone.now() + timedelta(hours=1)
+    posts = [uploaded_post(at=later) for _ in range(20)]
     workers = [start(), start()]
+    come_in(4, *posts)
     for post in posts:
         await_published(post, workers[0])
     assert {fresh(post).status for post in posts} == {PostStatus.PUBLISHED}
@@ -253,9 +262,9 @@ def test_two_clusters_publish_each_post_once(uploaded_post: MakePost, social: Sa
 def test_a_token_revoked_in_mid_way_publishes_nothing_until_it_is_renewed(
     uploaded_post: MakePost, social: Sandbox, start: Start
 ) -> None:
-    at = timezone.now() + timedelta(seconds=6)
-    post = uploaded_post(at=at)
+    post = uploaded_post(at=timezone.now() + timedelta(hours=1))
     worker = start()
+    come_in(6, post)
     until(lambda: fresh(post).remote_uuid, what="its draft is made")
     social.settings(onlysocial_token_revoked=True)
     until(lambda: fresh(post).error_kind == "credentials", what="the refusal is shown")
@@ -282,9 +291,9 @@ def set_clock(folder: Path, hours: int) -> None:
 def test_a_clock_set_back_an_hour_and_right_again_publishes_once_and_not_early(
     uploaded_post: MakePost, social: Sandbox, start: Start, tmp_path: Path
 ) -> None:
-    at = timezone.now() + timedelta(seconds=6)
-    post = uploaded_post(at=at)
+    post = uploaded_post(at=timezone.now() + timedelta(hours=1))
     workers = [start(), start()]
+    at = come_in(6, post)
     until(lambda: fresh(post).remote_uuid, what="its draft is made")
     set_clock(tmp_path, -1)
     until(lambda: timezone.now() > at + timedelta(seconds=1))
@@ -299,8 +308,9 @@ def test_a_clock_set_forward_an_hour_and_right_again_leaves_the_truth(
     uploaded_post: MakePost, social: Sandbox, start: Start, tmp_path: Path
 ) -> None:
     """By the workers' clock its grace is over: missed, never sent, and published once when somebody says so."""
-    post = uploaded_post(at=timezone.now() + timedelta(seconds=6))
+    post = uploaded_post(at=timezone.now() + timedelta(hours=1))
     workers = [start(), start()]
+    come_in(6, post)
     until(lambda: fresh(post).remote_uuid, what="its draft is made")
     set_clock(tmp_path, 1)
     missed = await_published(post, workers[0])
