@@ -202,16 +202,19 @@ def _keys_told_apart() -> Iterator[None]:
 def scrape_opensubtitles_work(tracker: Tracker) -> None:
     """A series with its seasons and episodes.
 
-    Input: `url` of its page (or an IMDb id in it), `provider`; `totalSegments` is added once it is known.
+    It belongs to the job's work, else to one of its own. Input: `url` of its page (or an IMDb id in it), `provider`;
+    `totalSegments` is added once it is known.
     Output: `workId`, `seasonCount`, `totalEpisodes`.
     """
     url = wanted_text(tracker, "url")
     with Api(tracker, delay_seconds=delay_of(tracker)) as api:
         feature = api.feature(**asked_for(url))
     tracker(1, 3, stage="work")
-    work = work_of(feature, url=url)
+    work = tracker.job.work
+    if work is None or work.provider == PROVIDER:
+        work = work_of(feature, url=url)
     edition = keep_edition(
-        work, work.source, external_id=feature.id, title=feature.title, provider=PROVIDER, url=url
+        work, provider_source(), external_id=feature.id, title=feature.title, provider=PROVIDER, url=url
     )
     tracker.attach(work=work, edition=edition)
     told = {**tracker.input, "provider": str(tracker.input.get("provider") or PROVIDER),
@@ -243,13 +246,18 @@ def episodes_of(feature: Feature) -> list[Found]:
     ]
 
 
-def work_of(feature: Feature, *, url: str = "") -> Work:
-    """The work of a feature, kept."""
-    source, _ = Source.objects.get_or_create(
+def provider_source() -> Source:
+    """Whom its works and editions are from."""
+    found, _ = Source.objects.get_or_create(
         name=PROVIDER, defaults={"base_url": settings.OPENSUBTITLES["api_url"]}
     )
+    return found
+
+
+def work_of(feature: Feature, *, url: str = "") -> Work:
+    """The work of a feature, kept."""
     return keep_work(
-        source, external_id=feature.id, title=feature.title, url=url, provider=PROVIDER,
+        provider_source(), external_id=feature.id, title=feature.title, url=url, provider=PROVIDER,
         data={"year": feature.year, "imdbId": feature.imdb_id, "featureId": feature.id},
     )  # fmt: skip
 

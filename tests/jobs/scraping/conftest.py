@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobs.pipeline.subjects import Source, Work
+from jobs.pipeline.subjects import Edition, Source, Work
+from jobs.pipeline.trackers import Tracker
+from jobs.scraping.scripts import Script, script_of
 from tests.site import Site
 
 API = {
@@ -77,3 +79,21 @@ def pages(db: None, site: Site) -> Source:
 @pytest.fixture
 def work(api: Source) -> Work:
     return Work.objects.create(source=api, title="Harbour", slug="harbour")
+
+
+@pytest.fixture
+def first_links(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Work | None, Edition | None]]:
+    """What the jobs of commands are linked to before their scripts do anything."""
+    seen: list[tuple[Work | None, Edition | None]] = []
+
+    def watched(name: str) -> Script:
+        script = script_of(name)
+
+        def run(tracker: Tracker) -> None:
+            seen.append((tracker.job.work, tracker.job.edition))
+            script(tracker)
+
+        return run
+
+    monkeypatch.setattr("jobs.scraping.commanding.script_of", watched)
+    return seen

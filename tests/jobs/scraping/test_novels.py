@@ -49,7 +49,9 @@ def job_of(script: str, given: dict[str, Any], **links: Any) -> PipelineJob:
 # -------------------------------------------------------------------- scrape-readnovel-api
 
 
-def test_readnovel_api_takes_the_list_of_all_pages(work: Work, site: Site) -> None:
+def test_readnovel_api_takes_the_list_of_all_pages(
+    work: Work, site: Site, first_links: list[tuple[Work | None, Edition | None]]
+) -> None:
     job = run("scrape_readnovel_api", work.pk, "harbour")
     edition = Edition.objects.get()
     assert (job.job_type, job.status, job.script) == ("scrape", "success", "scrape-readnovel-api")
@@ -63,6 +65,7 @@ def test_readnovel_api_takes_the_list_of_all_pages(work: Work, site: Site) -> No
         "total": 5, "success": 5, "failed": 0,
     }  # fmt: skip
     assert (job.work, job.edition, job.source) == (work, edition, work.source)
+    assert first_links == [(work, None)], "the work from the first moment, the edition once it is made"
     assert [(s.number, s.title, s.external_id) for s in edition.segments.all()][-1] == (5, "Chapter 5", "c5")
     assert edition.segments.first().url == f"{site.url}/read/1"  # type: ignore[union-attr]
 
@@ -209,7 +212,9 @@ def test_ids_that_are_none_or_of_nobody_are_told(work: Work) -> None:
 # -------------------------------------------------------------------- scrape-chereads-work
 
 
-def test_chereads_work_makes_work_edition_and_chapters(pages: Source, site: Site) -> None:
+def test_chereads_work_makes_work_edition_and_chapters(
+    pages: Source, site: Site, first_links: list[tuple[Work | None, Edition | None]]
+) -> None:
     job = run("scrape_chereads_work", f"{site.url}/novel/tide", "Slack Tide (mine)")
     work, edition = Work.objects.get(), Edition.objects.get()
     assert job.input == {
@@ -219,6 +224,7 @@ def test_chereads_work_makes_work_edition_and_chapters(pages: Source, site: Site
     assert (job.output["workId"], job.output["editionId"]) == (str(work.pk), str(edition.pk))
     assert job.output["totalChapters"] == 4
     assert (job.work, job.edition, work.title) == (work, edition, "Slack Tide (mine)")
+    assert first_links == [(work, None)], "the work from the first moment, the edition once it is made"
     assert [s.numbered for s in edition.segments.all()] == ["1", "1.5", "2", "3"]
     assert edition.segments.all()[1].url == f"{site.url}/novel/tide/1-5"
 
@@ -271,7 +277,9 @@ def test_a_source_with_a_wrong_configuration_says_so(pages: Source, site: Site) 
 # -------------------------------------------------------------------- scrape-chereads-segment
 
 
-def test_chereads_segment_fetches_from_one_chapter_to_another(pages: Source, site: Site) -> None:
+def test_chereads_segment_fetches_from_one_chapter_to_another(
+    pages: Source, site: Site, first_links: list[tuple[Work | None, Edition | None]]
+) -> None:
     run("scrape_chereads_work", f"{site.url}/novel/tide")
     edition = Edition.objects.get()
     job = run("scrape_chereads_segment", edition.pk, start=1.5, end=2, delay=1)
@@ -281,7 +289,7 @@ def test_chereads_segment_fetches_from_one_chapter_to_another(pages: Source, sit
     assert job.output == {
         "totalSegments": 2, "success": 2, "skipped": 0, "errors": 0, "failed": 0, "total": 2,
     }  # fmt: skip
-    assert (job.work, job.edition) == (edition.work, edition)
+    assert first_links[-1] == (job.work, job.edition) == (edition.work, edition)
     texts = {s.numbered: s.content for s in edition.segments.all()}
     assert texts == {"1": "", "1.5": "Text 1-5.\n\nEnd.", "2": "Text 2.\n\nEnd.", "3": ""}
     again = run("scrape_chereads_segment", edition.pk, start=1, end=2, delay=0)

@@ -38,6 +38,19 @@ def test_a_series_comes_with_its_seasons_and_episodes(opensubtitles: Sandbox) ->
     assert Source.objects.get().name == "opensubtitles"
 
 
+def test_a_work_that_is_known_or_named_is_linked_from_the_first_moment(
+    opensubtitles: Sandbox, first_links: list[tuple[Work | None, Edition | None]]
+) -> None:
+    run("scrape_opensubtitles_work", PAGE)
+    known = Work.objects.get()
+    run("scrape_opensubtitles_work", PAGE)
+    own = Work.objects.create(title="The Harbour Master")
+    job = run("scrape_opensubtitles_work", PAGE, work="the harbour master")
+    assert [work for work, _ in first_links] == [None, known, own]
+    assert (job.work, job.edition and job.edition.work) == (own, own)
+    assert Edition.objects.count() == 2 and own.editions.get().segments.count() == 6
+
+
 @pytest.mark.parametrize(
     ("url", "asked"),
     [

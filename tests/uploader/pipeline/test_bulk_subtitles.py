@@ -18,6 +18,7 @@ from tests.jobs.scraping.test_novels import failed, job_of, run
 from uploader.catalog import Series, Subtitle
 from uploader.importing import import_series
 from uploader.library import LibraryError, OutsideLibrary
+from uploader.management.commands import bulk_download_subtitles_api
 from uploader.pipeline import placing
 from uploader.pipeline.bulk_subtitles import as_subrip, attach
 
@@ -32,6 +33,10 @@ def harbour(make_series: Callable[..., Series]) -> Series:
 def test_every_episode_gets_its_subtitles(harbour: Series, opensubtitles: Sandbox, library: Path) -> None:
     run("scrape_opensubtitles_work", "tt7000001")
     edition = Edition.objects.get()
+    _, links = bulk_download_subtitles_api.Command().plan(
+        {"series": "harbour", "languages": "en", "delay": 0, "limit": None}
+    )
+    assert links == {"work": edition.work, "edition": edition}, "from the job's first moment"
     job = run("bulk_download_subtitles_api", "harbour", languages="en,id", delay=0)
     assert job.input == {
         "seriesName": "harbour", "languages": "en,id", "delay": 0, "scriptType": "bulk-download-subtitles",
