@@ -25,7 +25,9 @@ class Refused(Exception):
 class PipelineJob:
     def __init__(self, url, token, job_type, input, **links):
         self.base, self.token, self.output = f"{url.rstrip('/')}/api/pipeline-jobs", token, {}
-        self.announced = {"id": str(uuid.uuid4()), "jobType": job_type, "input": input, **links}
+        now = f"{time.time_ns() // 1_000_000:012x}"  # a UUID of version 7 begins with its moment
+        id = f"{now[:8]}-{now[8:]}-7{str(uuid.uuid4())[15:]}"
+        self.announced = {"id": id, "jobType": job_type, "input": input, **links}
         self.job, self.ended, self.reported_at = {}, threading.Event(), 0.0
 
     def __enter__(self):
@@ -43,12 +45,10 @@ class PipelineJob:
 
     def __exit__(self, kind, error, trace):
         self.ended.set()
-        if error is None:
-            self._send({"status": "success", "output": self.output})
-            return
-        status = "cancelled" if kind is Cancelled else "failed"
-        with contextlib.suppress(OSError, Refused):  # what went wrong in the script matters more
-            self._send({"status": status, "error": str(error) or kind.__name__, "output": self.output})
+        status = "success" if error is None else "cancelled" if kind is Cancelled else "failed"
+        said = {"status": status, "output": self.output, "error": error and (str(error) or kind.__name__)}
+        with contextlib.suppress(*((OSError, Refused) if error else ())):
+            self._send(said)  # when it cannot be told: what went wrong in the script matters more
 
     def _keep_alive(self):
         while not self.ended.wait(self.job["leaseSeconds"] / 4):

@@ -54,8 +54,9 @@ export async function pipelineJob(
   url: string, token: string, jobType: string, input: Values, work: (job: Job) => Promise<Values>, links: Values = {},
 ): Promise<Values> {
   const base = `${url.replace(/\/$/, "")}/api/pipeline-jobs`;
-  const state = await send("POST", base, token, { id: crypto.randomUUID(), jobType, input, status: "running", ...links });
-  const job = new Job(base, token, state);
+  const now = Date.now().toString(16).padStart(12, "0"); // a UUID of version 7 begins with its moment
+  const id = `${now.slice(0, 8)}-${now.slice(8)}-7${crypto.randomUUID().slice(15)}`;
+  const job = new Job(base, token, await send("POST", base, token, { id, jobType, input, status: "running", ...links }));
   const beat = setInterval(() => void job.patch({}, 1).catch(() => undefined), job.state.leaseSeconds * 250);
   const output = await work(job).catch(async (error) => {
     const status = error instanceof Cancelled ? "cancelled" : "failed";

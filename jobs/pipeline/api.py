@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 
 from jobs.answers import refusal, replies
 from jobs.pipeline import live, monitoring, reporting, starting
+from jobs.pipeline.ids import is_of_now
 from jobs.pipeline.pipeline_jobs import JobType, PipelineJob, Status
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.tokens import PREFIX, PipelineToken, holder_of
@@ -151,7 +152,8 @@ class NewJob(Links):
     jobType = serializers.ChoiceField(JobType.choices)
     input = serializers.DictField(required=False, help_text="`scriptType` names the script in all statistics")
     id = serializers.UUIDField(
-        required=False, help_text="Chosen by the script: sent again after a lost answer, it is the same job"
+        required=False,
+        help_text="Chosen by the script, a UUID of version 7: sent again after a lost answer, it is the same job",
     )
     status = serializers.ChoiceField(
         ["queued", "running"], default="queued", help_text="`running`: it begins with this request"
@@ -169,6 +171,12 @@ class NewJob(Links):
         default=0, min_value=-1000, max_value=1000, help_text="Lower goes first"
     )
     notBefore = serializers.DateTimeField(required=False, help_text="With `run`")
+
+    def validate_id(self, value: UUID) -> UUID:
+        """Lists are in the order of ids: one that does not begin with its moment would stand there for ever."""
+        if not is_of_now(value, timezone.now()):
+            raise serializers.ValidationError("Give a UUID of version 7 (RFC 9562) made now, or none.")
+        return value
 
 
 class JobReport(Links):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from knox.models import AuthToken
 from jobs import recovery
 from jobs.events import Event, history_of
 from jobs.pipeline import deciding, totals
+from jobs.pipeline.ids import new_id
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.tokens import PipelineToken, digest_of
@@ -118,7 +118,7 @@ def test_a_report_of_an_attempt_that_is_over_is_refused(script: Script) -> None:
 
 
 def test_reports_that_come_twice_change_nothing(script: Script) -> None:
-    chosen = str(uuid.uuid4())
+    chosen = str(new_id())
     assert script.post(jobType="scrape", id=chosen, status="running").status_code == 201
     again = script.post(jobType="scrape", id=chosen, status="running")
     assert (again.status_code, again.json()["id"], again.json()["attempt"]) == (200, chosen, 1)
@@ -139,6 +139,21 @@ def test_of_a_job_that_ended_nothing_more_is_reported(script: Script, more: dict
     assert (refused.status_code, refused.json()["error"]) == (409, "The job is failed.")
     assert script.patch(job["id"]).json()["status"] == "failed", "a heartbeat that is late does no harm"
     assert not history_of(the_job()).filter(type="log").exists()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        "9f1b7a52-4c1e-4d8f-a1b2-0c9d8e7f6a5b",
+        "01890000-0000-7000-8000-000000000000",
+        "ffffffff-ffff-7000-8000-000000000000",
+        "7",
+    ],
+)  # fmt: skip
+def test_an_id_that_would_stand_out_of_its_place_in_lists_is_refused(script: Script, chosen: str) -> None:
+    answer = script.post(jobType="scrape", id=chosen)
+    assert (answer.status_code, answer.json()["success"]) == (400, False)
+    assert not PipelineJob.objects.exists()
 
 
 def test_an_id_that_is_somebody_else_s_is_refused(script: Script) -> None:

@@ -21,6 +21,7 @@ from knox.models import AuthToken
 from jobs import recovery
 from jobs.events import history_of
 from jobs.pipeline import deciding
+from jobs.pipeline.ids import is_of_now
 from jobs.pipeline.pipeline_jobs import PipelineJob
 from jobs.pipeline.tokens import PipelineToken
 from tests.jobs.pipeline.external import Script
@@ -139,6 +140,7 @@ def test_the_example_client_reports_a_run(live_server: Any, example: Example, ho
         assert (job.status, job.error) == ("failed", "The site is down")
         assert "The site is down" in complained
     assert [event.why for event in history_of(job) if event.type == "log"] == ["Almost there"]
+    assert is_of_now(job.pk, job.created_at)
 
 
 @pytest.mark.parametrize("ends", ["expires_at", "revoked_at"])
