@@ -45,6 +45,8 @@ def main() -> None:
 
     held = together.share(folder("SLOTCAST_VAR", BASE_DIR / "var"))
     login = prepare(is_demo)
+    if own:
+        refuse_what_the_demo_left()
     try:
         start(is_demo, login)
     finally:
@@ -100,6 +102,17 @@ def prepare(is_demo: bool) -> tuple[str, str]:
     if is_demo:
         call_command("seed_demo")
     return login
+
+
+def refuse_what_the_demo_left() -> None:
+    """A real account must not get the demo's videos and posts."""
+    from config import demo_rows
+
+    if count := demo_rows.waiting():
+        sys.exit(
+            f"{count} videos and posts of the demo wait in this database and would go to your own account. "
+            "Begin with a fresh one: SLOTCAST_VAR=var/mine make run (the same variable in .env serves all commands)"
+        )
 
 
 def start(is_demo: bool, login: tuple[str, str]) -> None:

@@ -7,12 +7,18 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
 
 from config import launch, together
 from config.people import ELSEWHERE, ensure_first_login
+from schedules import scheduling
+from uploader.catalog import Series
+from uploader.destinations import Destination
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -116,10 +122,29 @@ def test_the_first_login_is_made_once_and_can_be_read_again(db: None) -> None:
 
 
 def test_a_changed_password_is_not_shown_any_more(db: None) -> None:
-    from django.contrib.auth.models import User
-
     ensure_first_login()
     user = User.objects.get(is_superuser=True)
     user.set_password("another one")
     user.save()
     assert ensure_first_login() == ("admin", ELSEWHERE)
+
+
+def test_what_the_demo_left_never_goes_to_an_account_of_one_s_own(
+    make_series: Callable[..., Series], destination: Destination
+) -> None:
+    now = timezone.now()
+    scheduling.schedule_series(make_series("Mine", 2), destination, who="olga", now=now)
+    launch.refuse_what_the_demo_left()
+    scheduling.schedule_series(make_series("Harbour", 3), destination, who="demo", now=now)
+    with pytest.raises(
+        SystemExit, match=r"^3 videos and posts of the demo wait.*SLOTCAST_VAR=var/mine make run"
+    ):
+        launch.refuse_what_the_demo_left()
+
+
+def test_a_person_called_demo_is_no_demo(
+    make_series: Callable[..., Series], destination: Destination
+) -> None:
+    User.objects.create_user("demo")
+    scheduling.schedule_series(make_series("Harbour", 1), destination, who="demo", now=timezone.now())
+    launch.refuse_what_the_demo_left()
