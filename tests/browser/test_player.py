@@ -114,9 +114,10 @@ def test_a_film_plays_from_its_storage_with_levels_and_subtitles(
     playback.watch()
     heights = set()
     for level in ("0", "1"):
-        levels.select_option(level)
-        # hls.js may not tell the level of a first segment that came while it was told to change.
+        # Not while it loads: of a segment that came while it was told to change, hls.js does not tell the level.
+        playback.wait_until_all_is_there(SECONDS)
         playback.seek(1.5)
+        levels.select_option(level)
         expect(page.locator(f'[data-player][data-level="{level}"]')).to_have_count(1, timeout=WAIT)
         every_picture_at_a_seam(playback)
         heights.add(page.evaluate("() => document.querySelector('video').videoHeight"))
