@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from operator import attrgetter
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -15,11 +14,11 @@ from unfold.contrib.filters.admin import (
     RelatedDropdownFilter,
 )
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
-from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
+from jobs.staff_decisions import DecidingAdmin, cancelling, retrying
 from jobs.staff_pages import badge, in_cascade, link_to, progress_bar, short_moment
 from schedules import decisions
+from schedules.admin.offers import uploading_now
 from schedules.models import ScheduledUpload
 from schedules.upload_schedules import OPEN
 
@@ -54,17 +53,10 @@ OFFERS = (
         meaning="It goes to the front of its destination's line with a fresh allowance of attempts.",
         decision=retried,
     ),
-    Offer(
-        name="upload_now",
-        chosen="upload_chosen_now",
-        label="Upload now",
-        icon="bolt",
-        variant=ActionVariant.PRIMARY,
+    uploading_now(
         question="Upload this episode now?",
         meaning="It starts as soon as nothing else runs at its destination. The others keep their hours.",
-        answer="Upload now",
         decision=put_in_front,
-        fits=attrgetter("can_expedite"),
     ),
     cancelling(
         name="cancel",

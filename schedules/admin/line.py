@@ -20,6 +20,7 @@ from unfold.enums import ActionVariant
 from jobs.staff_decisions import DecidingAdmin, Offer, cancelling, retrying
 from jobs.staff_pages import badge, in_cascade, link_to, short_moment
 from schedules import slot_line
+from schedules.admin.offers import uploading_now
 from schedules.refusals import Refused
 from schedules.slot_videos import OPEN, SlotVideo
 
@@ -62,17 +63,10 @@ OFFERS = (
         meaning="It takes its place in the line again and goes in the next window with room.",
         decision=retried,
     ),
-    Offer(
-        name="upload_now",
-        chosen="upload_chosen_now",
-        label="Upload now",
-        icon="bolt",
-        variant=ActionVariant.PRIMARY,
+    uploading_now(
         question="Upload this video now?",
         meaning="It needs no window and is counted to none; pauses and limits of the destination hold.",
-        answer="Upload now",
         decision=sent_now,
-        fits=attrgetter("can_expedite"),
     ),
     cancelling(
         name="cancel",
