@@ -42,6 +42,8 @@ def spoken_type(event: Event) -> str:
 
 
 def spoken_who(who: str) -> str:
-    """A person's name as it is; of a worker's lease only its machine and process."""
+    """A person's name as it is; of a lease whoever holds it: a worker's machine and process, an external script."""
     process, is_lease, _ = who.partition("#")
+    if is_lease and process.startswith("external:"):
+        return f"external script {process.removeprefix('external:')}"
     return f"worker {' '.join(process.split(':')[:2])}" if is_lease else who

@@ -17,6 +17,7 @@ from jobs.pipeline import lineage, totals
 from jobs.pipeline.announcing import create_job
 from jobs.pipeline.lineage import Relation
 from jobs.pipeline.pipeline_jobs import PipelineJob
+from jobs.pipeline.reporting import announce
 from jobs.pipeline.starting import chain, start
 from jobs.pipeline.subjects import Edition, Segment, Source, Work
 from jobs.pipeline.timetable import PipelineSchedule
@@ -215,6 +216,13 @@ def test_all_that_failed_is_marked_at_once(operator_client: Client) -> None:
     assert all(fresh(job).handled_at for job in jobs)
     assert operator_client.post(f"{URL}handled/", headers={"HX-Request": "true"}).status_code == 409
     assert "Needs a hand" not in words(operator_client.get(URL))
+
+
+def test_who_holds_a_run_is_told(operator_client: Client) -> None:
+    job, _ = announce("scrape", {}, who="crawler", now=timezone.now(), begin=True)
+    text = words(operator_client.get(f"{URL}runs/{job.pk}/"))
+    assert "Run by External script crawler" in text
+    assert "Claimed 1 running external script crawler" in text
 
 
 def test_an_external_run_offers_no_retry(operator_client: Client) -> None:
