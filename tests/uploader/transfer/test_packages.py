@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_save
 from django.test import Client
 from django.utils import timezone
 
@@ -183,12 +184,26 @@ def test_the_master_waits_for_every_part_and_says_so(queued: list[UploadJob]) ->
     assert master in UploadJob.objects.claimable(now)
 
 
-def test_progress_tells_files_and_bytes(queued: list[UploadJob], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_tells_files_and_bytes(
+    package: Package, troubled: Destination, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from jobs import running
 
     monkeypatch.setattr(running, "LOOK_EVERY_SECONDS", 0.001)
     monkeypatch.setattr(running, "WRITE_EVERY_SECONDS", 0.0)
-    run_all(queued)
+    queued = create_package_uploads(package, troubled, now=timezone.now())
+    # Nothing arrives before the first word of it: however busy the machine is, there is time to tell.
+    trouble.gate = told = threading.Event()
+
+    def hear(instance: Event, **_: Any) -> None:
+        if instance.type == "uploadProgress":
+            told.set()
+
+    post_save.connect(hear, sender=Event)
+    try:
+        run_all(queued)
+    finally:
+        post_save.disconnect(hear, sender=Event)
     said = [event.data for event in Event.objects.filter(topic="jobs", type="uploadProgress")]
     of_hd = [data for data in said if data["label"] == "HD"]
     assert of_hd, "no progress was told"
