@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, TypeVar
@@ -65,6 +65,11 @@ class PipelineTotal(Counted):
 
     def __str__(self) -> str:
         return f"{self.count} {self.script or self.job_type} {self.status} at attempt {self.attempt}"
+
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """What differs when the row was written, also where a rolled-back row's id is given again."""
+        return (self.writes, self.count, self.timed, self.seconds)
 
 
 class PipelineDay(Counted):
@@ -231,8 +236,8 @@ def all_sums(*, with_lengths: bool = False) -> Sums:
 
     How long they took, which percentiles are made of, is most of what is read: only when asked for.
     """
-    sums = PipelineTotal.objects.all()
-    rows, tail = _read(sums if with_lengths else sums.defer("lengths"))
+    light = PipelineTotal.objects.defer("lengths")
+    rows, tail = _read(light, complete=_with_lengths if with_lengths else list)
     found: defaultdict[Key, Sum] = defaultdict(Sum)
     for row in rows:
         if row.count:
@@ -255,10 +260,27 @@ def all_days(since: date) -> Days:
     return {key: count for key, count in found.items() if count}
 
 
-def _read(sums: models.QuerySet[M]) -> tuple[list[M], list[Row]]:
-    """The sums and what is not in them yet, read anew when a count came between."""
+# The histograms this process read last, with what their rows came to then.
+_known: dict[int, tuple[tuple[float, ...], dict[str, int]]] = {}
+
+
+def _with_lengths(rows: list[PipelineTotal]) -> list[PipelineTotal]:
+    """The rows with their histograms; read anew are only those that were written since this process read them."""
+    changed = [row.pk for row in rows if _known.get(row.pk, ((), {}))[0] != row.standing]
+    fresh = PipelineTotal.objects.in_bulk(changed) if changed else {}
+    _known.update({pk: (row.standing, row.lengths) for pk, row in fresh.items()})
+    for row in rows:
+        if row.pk not in fresh:
+            row.lengths = _known[row.pk][1] if row.pk in _known else {}
+    return [fresh.get(row.pk, row) for row in rows]
+
+
+def _read(
+    sums: models.QuerySet[M], complete: Callable[[list[M]], list[M]] = list
+) -> tuple[list[M], list[Row]]:
+    """The sums, completed, and what is not in them yet; read anew when a count came between."""
     for _ in range(MOST_READS):
-        rows = list(sums.all())
+        rows = complete(list(sums.all()))
         tail: list[Row] = list(uncounted().values_list(*COLUMNS))
         if (sums.aggregate(all=models.Sum("writes"))["all"] or 0) == sum(row.writes for row in rows):
             break

@@ -18,7 +18,7 @@ from tests.jobs.worker_process import (
 
 pytestmark = pytest.mark.processes
 
-KILLS = 8
+KILLS = 20
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.errors import JobError
@@ -142,6 +143,23 @@ def test_a_retried_job_is_out_of_the_sums_until_it_ends_again() -> None:
     check()
     (row,) = monitoring.statistics()
     assert (row.status, row.count, row.average_seconds) == ("success", 1, 5.0)
+
+
+def test_p95_follows_what_is_counted_between_two_questions() -> None:
+    def p95() -> float | None:
+        (row,) = monitoring.statistics()
+        return row.p95_seconds
+
+    make(seconds=10)
+    totals.count_up(NOW)
+    assert p95() == pytest.approx(10, rel=0.05)
+    for _ in range(30):
+        make(seconds=200)
+    totals.count_up(NOW)
+    assert p95() == pytest.approx(200, rel=0.05)
+    with CaptureQueriesContext(connection) as asked:
+        assert p95() == pytest.approx(200, rel=0.05)
+    assert not [query for query in asked if '"lengths"' in query["sql"]], "nothing was counted meanwhile"
 
 
 def test_p95_is_right_to_within_five_per_cent() -> None:
