@@ -51,19 +51,19 @@ def counts(model: type[TrackedJob]) -> dict[str, int]:
     return {"total": sum(by_state.values()), **by_state}
 
 
-def unfinished_by_hour(model: type[TrackedJob], hours: list[datetime]) -> list[int]:
-    """How many jobs waited or ran at the end of each of these hours, which ascend."""
-    changes: defaultdict[datetime, int] = defaultdict(int)
+def unfinished_by_stretch(
+    model: type[TrackedJob], first: datetime, *, hours: int = 1, count: int
+) -> list[int]:
+    """How many jobs waited or ran at the end of each of `count` stretches of so many hours, from `first` on."""
     rows = Tally.objects.filter(
         model=model._meta.label_lower, status__in=(model.states.waiting, model.states.active)
-    )
-    for hour, count in rows.order_by().values_list("hour").annotate(models.Sum("count")):
-        changes[hour] += count
-    known, position, total, found = sorted(changes), 0, 0, []
-    for hour in hours:
-        while position < len(known) and known[position] <= hour:
-            total += changes[known[position]]
-            position += 1
+    ).order_by()
+    total = rows.filter(hour__lt=first).aggregate(all=models.Sum("count"))["all"] or 0
+    inside = rows.filter(hour__gte=first).annotate(place=throughput.PlaceOf("hour", first, hours))
+    changes = dict(inside.values_list("place").annotate(models.Sum("count")))
+    found = []
+    for place in range(count):
+        total += changes.get(place, 0)
         found.append(max(total, 0))
     return found
 

@@ -85,6 +85,21 @@ class Done:
         )
 
 
+class PlaceOf(models.Func):
+    """In which stretch of so many hours a moment lies, counted from `first`, before which it must not be."""
+
+    def __init__(self, moment: str, first: datetime, hours: int) -> None:
+        super().__init__(models.F(moment), output_field=models.IntegerField())
+        self.first, self.seconds = int(first.timestamp()), hours * 3600
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        moment, params = compiler.compile(self.source_expressions[0])
+        is_postgres = connection.vendor == "postgresql"
+        of_sqlite = f"CAST(strftime('%%s', {moment}) AS integer)"
+        epoch = f"extract(epoch from {moment})::bigint" if is_postgres else of_sqlite
+        return f"(({epoch} - %s) / %s)", [*params, self.first, self.seconds]
+
+
 def hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)
 
@@ -134,18 +149,20 @@ def fill(model: type[TrackedJob]) -> None:
     )  # fmt: skip
 
 
-def by_hour(model: type[TrackedJob], since: datetime) -> dict[datetime, Done]:
-    """Each hour from `since` on in which a job ended."""
+def by_stretch(model: type[TrackedJob], since: datetime, *, hours: int = 1) -> dict[datetime, Done]:
+    """Each stretch of so many hours from `since` on in which a job ended, by the hour it begins with."""
+    first = hour_of(since)
     rows = (
-        HourDone.objects.filter(model=model._meta.label_lower, hour__gte=hour_of(since))
+        HourDone.objects.filter(model=model._meta.label_lower, hour__gte=first)
         .order_by()
-        .values_list("hour", "outcome")
+        .annotate(place=PlaceOf("hour", first, hours))
+        .values_list("place", "outcome")
         .annotate(models.Sum("count"), models.Sum("seconds"), models.Sum("amount"))
     )
     found: defaultdict[datetime, Done] = defaultdict(Done)
     states = model.states
-    for hour, outcome, count, seconds, amount in rows:
-        done = found[hour]
+    for place, outcome, count, seconds, amount in rows:
+        done = found[first + HOUR * hours * place]
         if outcome == states.completed:
             done.completed, done.seconds, done.amount = count, seconds, amount
         elif outcome == states.failed:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from jobs import tallies, throughput
 from jobs.errors import JobError
 from jobs.tallies import Tally
-from jobs.throughput import Done, HourDone, by_hour
+from jobs.throughput import Done, HourDone, by_stretch
 from tests.conftest import NOW
 from tests.jobs.test_lifecycle import claimed, make_job
 from uploader.destinations import Destination
@@ -80,7 +80,7 @@ def test_the_triggers_come_back_when_the_table_was_remade() -> None:
     assert counts(total=3, waiting=3)
 
 
-def test_the_backlog_of_each_hour() -> None:
+def test_the_backlog_of_each_hour_and_of_longer_stretches() -> None:
     now = throughput.hour_of(timezone.now())
     for hours_ago, status, count in [
         (5, "waiting", 3),
@@ -91,8 +91,29 @@ def test_the_backlog_of_each_hour() -> None:
         Tally.objects.create(
             model="uploader.uploadjob", status=status, hour=now - timedelta(hours=hours_ago), count=count
         )
-    hours = [now - timedelta(hours=ago) for ago in range(6, -1, -1)]
-    assert tallies.unfinished_by_hour(UploadJob, hours) == [0, 3, 3, 2, 2, 6, 6]
+    first = now - timedelta(hours=6)
+    assert tallies.unfinished_by_stretch(UploadJob, first, count=7) == [0, 3, 3, 2, 2, 6, 6]
+    assert tallies.unfinished_by_stretch(UploadJob, first, hours=3, count=3) == [3, 6, 6]
+    assert tallies.unfinished_by_stretch(UploadJob, now - timedelta(hours=2), count=2) == [2, 6]
+
+
+def test_what_was_done_in_longer_stretches() -> None:
+    now = throughput.hour_of(timezone.now())
+    for hours_ago, outcome, count in [
+        (7, "completed", 9),
+        (5, "completed", 2),
+        (4, "completed", 1),
+        (0, "failed", 4),
+    ]:
+        HourDone.objects.create(
+            model="uploader.uploadjob", hour=now - timedelta(hours=hours_ago), outcome=outcome, count=count,
+            seconds=10 * count, amount=100 * count,
+        )  # fmt: skip
+    first = now - timedelta(hours=5)
+    assert by_stretch(UploadJob, first, hours=3) == {
+        first: Done(completed=3, seconds=30, amount=300),
+        first + timedelta(hours=3): Done(failed=4),
+    }
 
 
 @pytest.mark.postgres
@@ -138,19 +159,19 @@ def test_each_hour_tells_what_ended_how_and_how_fast() -> None:
     end("completed", took=120, bytes_sent=1200)
     end("failed")
     end("cancelled")
-    done = by_hour(UploadJob, NOW)
+    done = by_stretch(UploadJob, NOW)
     assert done == {NOW.replace(minute=0): Done(2, 1, 1, 180.0, 1800.0)}
     (hour,) = done.values()
     assert (hour.completion_rate, hour.average_seconds, hour.amount_per_second) == (2 / 3, 90.0, 10.0)
     throughput.merge(NOW + timedelta(hours=2))
     assert HourDone.objects.count() == 3
-    assert by_hour(UploadJob, NOW) == done
+    assert by_stretch(UploadJob, NOW) == done
 
 
 def test_a_retry_takes_nothing_back_and_old_hours_go() -> None:
     end("failed")
     UploadJob.objects.get().retry(who="olga", now=NOW)
-    assert by_hour(UploadJob, NOW)[NOW.replace(minute=0)].failed == 1
+    assert by_stretch(UploadJob, NOW)[NOW.replace(minute=0)].failed == 1
     throughput.merge(NOW + timedelta(days=401))
     assert not HourDone.objects.exists()
 
@@ -161,4 +182,4 @@ def test_what_ended_before_there_was_a_count_is_counted_once() -> None:
     make_job(status="failed", **times)
     throughput.fill(UploadJob)
     throughput.fill(UploadJob)
-    assert by_hour(UploadJob, NOW) == {NOW.replace(minute=0): Done(1, 1, 0, 30.0, 300.0)}
+    assert by_stretch(UploadJob, NOW) == {NOW.replace(minute=0): Done(1, 1, 0, 30.0, 300.0)}

@@ -79,14 +79,12 @@ class Charts:
         count, hours = SPANS[self.span]
         first = hour_of(now) - HOUR * (count * hours - 1)
         begins = [first + HOUR * hours * place for place in range(count)]
-        found = throughput.by_hour(self.kind.model, first)
-        ends = [begin + HOUR * (hours - 1) for begin in begins]
-        backlog = tallies.unfinished_by_hour(self.kind.model, ends)
-        parts = []
-        for begin, waiting in zip(begins, backlog, strict=True):
-            inside = (found.get(begin + HOUR * place, Done()) for place in range(hours))
-            parts.append(Part(begin, label_of(begin, hours), reduce(add, inside, Done()), waiting))
-        return parts
+        found = throughput.by_stretch(self.kind.model, first, hours=hours)
+        backlog = tallies.unfinished_by_stretch(self.kind.model, first, hours=hours, count=count)
+        return [
+            Part(begin, label_of(begin, hours), found.get(begin, Done()), waiting)
+            for begin, waiting in zip(begins, backlog, strict=True)
+        ]
 
     @property
     def is_empty(self) -> bool:
