@@ -50,20 +50,12 @@ class TrackedJobQuerySet(models.QuerySet[J]):
             claimed: list[J] = list(due[:limit])
             if not claimed:
                 return []
-            leased_until = now + timedelta(seconds=settings.LEASE_SECONDS)
+            held = {"status": states.active, "updated_at": now, **self.model._held(token, now)}
             self.model._base_manager.filter(pk__in=[job.pk for job in claimed]).update(
-                status=states.active,
-                attempt=models.F("attempt") + 1,
-                leased_by=token,
-                leased_until=leased_until,
-                started_at=now,
-                finished_at=None,
-                updated_at=now,
+                attempt=models.F("attempt") + 1, **held
             )
             for job in claimed:
-                job.status, job.attempt = states.active, job.attempt + 1
-                job.leased_by, job.leased_until = token, leased_until
-                job.started_at, job.finished_at, job.updated_at = now, None, now
+                job._take({"attempt": job.attempt + 1, **held})
             events = Event.objects.bulk_create(
                 [
                     job._event("claimed", old=states.waiting, new=states.active, now=now, who=token)

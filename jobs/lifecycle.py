@@ -324,6 +324,12 @@ class TrackedJob(models.Model):
             setattr(self, name, value)
 
     @staticmethod
+    def _held(token: str, now: datetime) -> dict[str, Any]:
+        """The columns of an attempt that begins under `token`."""
+        leased_until = now + timedelta(seconds=settings.LEASE_SECONDS)
+        return {"leased_by": token, "leased_until": leased_until, "started_at": now, "finished_at": None}
+
+    @staticmethod
     def _released() -> dict[str, Any]:
         return {"leased_by": "", "leased_until": None}
 

@@ -217,8 +217,7 @@ class PipelineJob(TrackedJob):
             self._move(
                 "claimed", [Status.QUEUED], Status.RUNNING, now=now, who=token,
                 guard={"attempt": self.attempt - 1, "open_needs": 0, "run_by__in": (RunBy.SCRIPT, RunBy.EXTERNAL)},
-                attempt=self.attempt, leased_by=token, started_at=now, finished_at=None,
-                leased_until=now + timedelta(seconds=settings.LEASE_SECONDS),
+                attempt=self.attempt, **self._held(token, now),
             )  # fmt: skip
         except LostRace:
             self.attempt -= 1
@@ -227,12 +226,7 @@ class PipelineJob(TrackedJob):
     def insert_begun(self, token: str, *, now: datetime) -> None:
         """A new row that is RUNNING under `token` at once, with the two lines of history of a job that began."""
         created = self._event("created", old="", new=Status.QUEUED, now=now, who=token.partition("#")[0])
-        self._take(
-            {
-                "status": Status.RUNNING, "attempt": 1, "leased_by": token, "started_at": now, "updated_at": now,
-                "leased_until": now + timedelta(seconds=settings.LEASE_SECONDS),
-            }
-        )  # fmt: skip
+        self._take({"status": Status.RUNNING, "attempt": 1, "updated_at": now, **self._held(token, now)})
         begun = self._event("claimed", old=Status.QUEUED, new=Status.RUNNING, now=now, who=token)
         with transaction.atomic():
             self.save(force_insert=True)
