@@ -19,7 +19,7 @@ from tests.jobs.worker_process import until
 from tests.packages import make_package
 from tests.s3 import S3, Asked, Fault, Trouble
 from tests.uploader.transfer.test_kills import worker_at
-from tests.uploader.transfer.test_packages import at_once, master_of, promises, run_all, states
+from tests.uploader.transfer.test_packages import at_once, finish, master_of, promises, run_all
 from uploader import deciding, package_uploads
 from uploader.catalog import Film
 from uploader.destinations import Destination
@@ -62,25 +62,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def queue(film: Film, destination: Destination, folder: Path, **options: Any) -> list[UploadJob]:
     package = make_package(folder, film, labels=("HD",), languages=("en",), **options)
     return create_package_uploads(package, destination, now=timezone.now())
-
-
-def finish(jobs: list[UploadJob], s3: S3, bucket: str) -> None:
-    """Go on as workers and people do until all is there; nothing that is not there is ever promised."""
-    folder = package_uploads.folder_of(jobs[0])
-    for _ in range(5):
-        run_all(jobs)
-        assert promises(s3, bucket, folder) == []
-        if all(job.status == Status.COMPLETED for job in jobs):
-            break
-        Destination.objects.update(held_until=None, held_kind="", held_reason="")
-        for job in jobs:
-            # A part takes its master along.
-            job.refresh_from_db()
-            if job.can_retry:
-                deciding.retry(job, who="olga", now=timezone.now())
-        at_once(jobs)
-    assert set(states(jobs).values()) == {Status.COMPLETED}
-    assert f"{folder}/master.m3u8" in s3.keys(bucket)
 
 
 # -------------------------------------------------------------------- a fault in each call
